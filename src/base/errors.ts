@@ -1,0 +1,356 @@
+/*
+ * base: what every room may use and what needs no I/O. Values in, values out: errors, options, durations,
+ * backoff, the JSON of args and results, ids and names. It imports nothing of ours outside this folder and
+ * never touches a connection, a timer or the environment, so every function here can be tested by a table.
+ *
+ * This file holds the one error class and the one table of its codes. A message is a template; the facts it
+ * needs are typed from its placeholders, so that a forgotten fact does not compile.
+ */
+import { clip, preview } from './text.ts'
+
+/** What each code says, and the SQLSTATE under which PostgreSQL raises it (`null`: only TypeScript does). */
+export const ERRORS = {
+  // job
+  LEASE_LOST: { sqlstate: 'ZC001', message: 'job {jobId} attempt {attempt} is no longer held here' },
+  JOB_EXISTS: { sqlstate: 'ZC002', message: 'job {jobId} exists already; give another id, or none' },
+  JOB_UNKNOWN: {
+    sqlstate: 'ZC003',
+    message: 'no job {jobId} (never created, deleted, or not visible to you)',
+  },
+  JOB_SETTLED: { sqlstate: 'ZC004', message: 'job {jobId} is already {state}' },
+  JOB_ID_INVALID: { sqlstate: null, message: '{id} is not a job id' },
+  JOB_FAILED: { sqlstate: null, message: 'job {jobId} ({task}) failed in attempt {attempt}: {reason}' },
+  JOB_CANCELLED: { sqlstate: null, message: 'job {jobId} ({task}) was cancelled: {reason}' },
+  JOB_DISCARDED: { sqlstate: null, message: 'job {jobId} was discarded: {reason}' },
+  JOB_EXPIRED: { sqlstate: null, message: 'job {jobId} expired at {expiresAt}, before it began' },
+  RESULT_TIMEOUT: {
+    sqlstate: null,
+    message: 'job {jobId} has not settled within {timeout}; it goes on, and its handle may be asked again',
+  },
+  RETRIES_EXHAUSTED: { sqlstate: null, message: 'job {jobId} failed in all of its {maxAttempts} attempts' },
+  PERMANENT: { sqlstate: null, message: '{message}' },
+  NOT_IN_JOB: {
+    sqlstate: null,
+    message: 'currentJob() was called outside of a job; call it in a handler, or take the job by bind: true',
+  },
+
+  // task, args, result
+  TASK_EXISTS: { sqlstate: null, message: 'task "{task}" is defined twice: {first} and {second}' },
+  TASK_UNKNOWN: { sqlstate: null, message: 'no task "{task}" here; {hint}' },
+  NAME_INVALID: { sqlstate: 'ZC005', message: 'task name {name} {problem}' },
+  ARGS_REJECTED: { sqlstate: 'ZC006', message: 'arguments of "{task}" are invalid: {issues}' },
+  PAYLOAD_SIZE: {
+    sqlstate: null,
+    message:
+      'arguments of "{task}" take {size} as JSON; the limit is {limit} (maxArgsBytes); store the data elsewhere and pass a reference',
+  },
+  RESULT_SIZE: {
+    sqlstate: null,
+    message:
+      'result of "{task}" takes {size} as JSON; the limit is {limit} (maxResultBytes); store the data elsewhere and return a reference',
+  },
+  JSON_NUL: {
+    sqlstate: null,
+    message:
+      '{place} contains U+0000 at index {index}; PostgreSQL cannot store it; remove it or pass bytes as a Buffer',
+  },
+  JSON_SURROGATE: {
+    sqlstate: null,
+    message:
+      '{place} contains the lone surrogate {unit} at index {index} (half of a character); use value.toWellFormed()',
+  },
+  JSON_CYCLE: { sqlstate: null, message: '{place} refers back to {target}' },
+  JSON_DEPTH: { sqlstate: null, message: '{place} is nested deeper than {limit} levels' },
+  JSON_TYPE: { sqlstate: null, message: '{place} is {kind} and cannot be stored' },
+  JSON_NUMBER: { sqlstate: null, message: '{place} is {number}; JSON would turn it into null' },
+  JSON_BIGINT: { sqlstate: null, message: '{place} is a BigInt; use the default codec or pass a string' },
+  JSON_CLASS: {
+    sqlstate: null,
+    message: '{place} is an instance of {className}; give a codec or pass a plain object',
+  },
+  JSON_DATE: { sqlstate: null, message: '{place} is an invalid Date' },
+  JSON_GETTER: { sqlstate: null, message: 'reading {place} threw: {reason}' },
+  JSON_PROTO: {
+    sqlstate: null,
+    message: '{place} has the key "{key}"; it is refused because copying it can change prototypes',
+  },
+  CODEC_FAILED: { sqlstate: null, message: 'the codec could not encode {place}: {reason}' },
+  DECODE_FAILED: { sqlstate: null, message: 'stored {what} cannot be read: {path} {problem}' },
+  THROWN_NON_ERROR: { sqlstate: null, message: 'thrown value was {value}' },
+
+  // options
+  OPTION_INVALID: { sqlstate: 'ZC007', message: '{option} {problem}' },
+  OPTION_UNKNOWN: { sqlstate: 'ZC008', message: 'unknown {where} option "{option}"; {hint}' },
+  OPTION_CONFLICT: { sqlstate: 'ZC009', message: 'give {option} or {other}, not both' },
+  OPTIONS_INVALID: { sqlstate: null, message: '{count} options are wrong: {problems}' },
+  QUEUE_NAME_INVALID: { sqlstate: 'ZC010', message: 'queue name {name} {problem}' },
+  SCHEMA_NAME_INVALID: {
+    sqlstate: null,
+    message:
+      'schema name {name} may contain only a-z, 0-9 and _, start with a letter, not with pg_, at most 40 bytes',
+  },
+
+  // transactions
+  TX_POOL: {
+    sqlstate: null,
+    message: 'tx is a Pool; its statements may use different connections; pass a client inside BEGIN',
+  },
+  TX_IDLE: { sqlstate: null, message: 'the client passed as tx is not in a transaction; send BEGIN first' },
+  TX_ABORTED: {
+    sqlstate: null,
+    message: 'the transaction passed as tx is already aborted by an earlier error; roll it back',
+  },
+  TX_UNSUPPORTED: {
+    sqlstate: null,
+    message:
+      'tx is {got}; pass a pg client, a Kysely transaction, an object with query(text, values), or a function of (text, values)',
+  },
+
+  // database
+  POOL_SIZE: { sqlstate: null, message: 'pool.max is {max} but {who} needs at least {needed} ({why})' },
+  NOT_MIGRATED: {
+    sqlstate: null,
+    message:
+      'schema "{schema}" is not installed in database "{database}" at {server}; run: npx celeriac migrate',
+  },
+  SCHEMA_BEHIND: {
+    sqlstate: null,
+    message:
+      'schema "{schema}" is at version {found} and this celeriac needs {needed}; run: npx celeriac migrate',
+  },
+  SCHEMA_AHEAD: {
+    sqlstate: null,
+    message:
+      'schema "{schema}" is at version {found} and this celeriac knows only {needed}; upgrade the package celeriac',
+  },
+  PERMISSION_DENIED: { sqlstate: null, message: 'role "{role}" may not {action}; {remedy}' },
+  READ_ONLY: { sqlstate: null, message: '{server} is read-only (standby); connect to the primary' },
+  SERVER_UNSUPPORTED: { sqlstate: null, message: '{found}; {needed} is needed' },
+  CONNECT_FAILED: { sqlstate: null, message: 'cannot reach {server} as "{role}": {reason}' },
+  EMBEDDED_FAILED: { sqlstate: null, message: 'the embedded PostgreSQL in {dir} failed: {reason}' },
+  EMBEDDED_UNAVAILABLE: {
+    sqlstate: null,
+    message: 'embedded PostgreSQL is not available: {reason}; {remedy}',
+  },
+
+  // worker
+  WORKER_LOST: { sqlstate: null, message: 'job {jobId} was lost with its worker {losses} times' },
+  TIME_LIMIT: { sqlstate: null, message: 'job {jobId} ran longer than its time limit of {limit}' },
+  SOFT_TIME_LIMIT: { sqlstate: null, message: 'job {jobId} ran longer than its soft time limit of {limit}' },
+  WORKER_STATE: { sqlstate: null, message: 'the worker is {state}; {remedy}' },
+  APP_CLOSED: { sqlstate: null, message: 'this app is stopped; make a new Celeriac to {action}' },
+} as const satisfies Record<string, { readonly sqlstate: string | null; readonly message: string }>
+
+/** The stable name of a refusal or failure. Branch on it, never on the text. */
+export type ErrorCode = keyof typeof ERRORS
+
+/** What a fact may be, so that every error can be written as JSON. */
+export type Fact = string | number
+
+type Placeholder<Text extends string> = Text extends `${string}{${infer Name}}${infer Rest}`
+  ? Name | Placeholder<Rest>
+  : never
+
+/** The facts that the message of `Code` names. */
+export type Facts<Code extends ErrorCode> = Code extends ErrorCode
+  ? { readonly [Name in Placeholder<(typeof ERRORS)[Code]['message']>]: Fact }
+  : never
+
+/** What may travel with an error beside its facts. */
+export interface ErrorExtras {
+  /** What led to it; kept as the standard `cause`. */
+  readonly cause?: unknown
+  /** More for programs than the message can show, such as `path`, `limit` or a schema's `issues`. */
+  readonly details?: Readonly<Record<string, unknown>>
+}
+
+const BRAND = Symbol.for('celeriac.error')
+
+/**
+ * Every error that celeriac throws: a stable `code`, the `facts` as fields, and a message that names the thing
+ * and the remedy. Subclasses exist only where users catch.
+ */
+export class CeleriacError<const Code extends ErrorCode = ErrorCode> extends Error {
+  static {
+    named(CeleriacError, 'CeleriacError')
+  }
+  readonly code: Code
+  readonly facts: Facts<Code>
+  readonly details?: Readonly<Record<string, unknown>>
+
+  constructor(code: Code, facts: Facts<Code>, extras: ErrorExtras = {}) {
+    super(fill(ERRORS[code].message, facts), 'cause' in extras ? { cause: extras.cause } : undefined)
+    this.code = code
+    this.facts = facts
+    if (extras.details !== undefined) this.details = extras.details
+  }
+
+  get [BRAND](): true {
+    return true
+  }
+}
+
+/** The job that was waited for has failed. `cause` is the handler's error, restored. */
+export class JobFailedError extends CeleriacError<'JOB_FAILED'> {
+  static {
+    named(JobFailedError, 'JobFailedError')
+  }
+  readonly jobId: string
+  readonly task: string
+  /** The attempt that failed last, counted from 1. */
+  readonly attempt: number
+
+  constructor(job: Omit<Facts<'JOB_FAILED'>, 'reason'> & JobFacts, extras: ErrorExtras = {}) {
+    const reason = clip(messageOf(extras.cause), 200)
+    super('JOB_FAILED', { jobId: job.jobId, task: job.task, attempt: job.attempt, reason }, extras)
+    this.jobId = job.jobId
+    this.task = job.task
+    this.attempt = job.attempt
+  }
+}
+
+interface JobFacts {
+  readonly jobId: string
+  readonly task: string
+  readonly attempt: number
+}
+
+/** The job that was waited for has been cancelled; `reason` is what the canceller gave. */
+export class JobCancelledError extends CeleriacError<'JOB_CANCELLED'> {
+  static {
+    named(JobCancelledError, 'JobCancelledError')
+  }
+  readonly jobId: string
+  readonly task: string
+  readonly reason: string
+
+  constructor(job: Omit<JobFacts, 'attempt'> & { readonly reason: string }, extras: ErrorExtras = {}) {
+    super('JOB_CANCELLED', { jobId: job.jobId, task: job.task, reason: job.reason }, extras)
+    this.jobId = job.jobId
+    this.task = job.task
+    this.reason = job.reason
+  }
+}
+
+/** `handle.result({ timeout })` has waited long enough. The job itself is not touched. */
+export class ResultTimeoutError extends CeleriacError<'RESULT_TIMEOUT'> {
+  static {
+    named(ResultTimeoutError, 'ResultTimeoutError')
+  }
+  readonly jobId: string
+
+  constructor(wait: { readonly jobId: string; readonly timeout: string }, extras: ErrorExtras = {}) {
+    super('RESULT_TIMEOUT', { jobId: wait.jobId, timeout: wait.timeout }, extras)
+    this.jobId = wait.jobId
+  }
+}
+
+/**
+ * Throw it in a handler for a failure that another attempt cannot mend: the job fails at once.
+ *
+ * @example throw new PermanentError('card declined', { cause: error })
+ */
+export class PermanentError extends CeleriacError<'PERMANENT'> {
+  static {
+    named(PermanentError, 'PermanentError')
+  }
+
+  constructor(message: string, extras: ErrorExtras = {}) {
+    super('PERMANENT', { message }, extras)
+  }
+}
+
+/**
+ * Tells whether something thrown is celeriac's, and with `code` whether it is that one.
+ *
+ * It goes by a brand, not by `instanceof`, so that two copies of the package in one process agree.
+ */
+export function isCeleriacError<const Code extends ErrorCode = ErrorCode>(
+  error: unknown,
+  code?: Code,
+): error is CeleriacError<Code> {
+  try {
+    if (typeof error !== 'object' || error === null || !(BRAND in error)) return false
+    return code === undefined || ('code' in error && error.code === code)
+  } catch {
+    return false // a proxy that throws on everything may well have been thrown by a handler
+  }
+}
+
+/**
+ * Turns what PostgreSQL raised under one of our SQLSTATEs into the error of the table.
+ *
+ * @param detail - the `detail` of the raise: a JSON object of the facts; a fact it lacks is shown as `?`
+ * @returns `null` when the SQLSTATE is not ours
+ */
+export function errorFromPostgres(
+  sqlstate: string,
+  detail: string | undefined,
+  extras: ErrorExtras = {},
+): CeleriacError | null {
+  const code = codeOfSqlstate(sqlstate)
+  if (code === null) return null
+  const given = parseFacts(detail)
+  const facts: Record<string, Fact> = {}
+  for (const [, name = ''] of ERRORS[code].message.matchAll(PLACEHOLDER)) facts[name] = given[name] ?? '?'
+  return areFacts(code, facts) ? new CeleriacError(code, facts, extras) : null
+}
+
+/**
+ * The same error as one item of many caused it, so that `enqueueMany` can say which.
+ *
+ * @param item - counted from 1
+ */
+export function errorOfItem(error: CeleriacError, item: number, count: number): CeleriacError {
+  const about = new CeleriacError(error.code, error.facts, {
+    cause: error.cause,
+    details: { ...error.details, item, count },
+  })
+  about.message = `item ${item} of ${count}: ${error.message}; nothing was enqueued`
+  return about
+}
+
+/** The code that PostgreSQL raises as `sqlstate`, or `null`. */
+export function codeOfSqlstate(sqlstate: string): ErrorCode | null {
+  if (!sqlstate.startsWith('ZC')) return null
+  return CODES.find((code) => ERRORS[code].sqlstate === sqlstate) ?? null
+}
+
+const isCode = (name: string): name is ErrorCode => Object.hasOwn(ERRORS, name)
+const CODES: readonly ErrorCode[] = Object.keys(ERRORS).filter(isCode)
+const PLACEHOLDER = /\{(\w+)\}/g
+
+function fill(template: string, facts: object): string {
+  return template.replace(PLACEHOLDER, (_, name: string) => String(Reflect.get(facts, name)))
+}
+
+function areFacts<Code extends ErrorCode>(code: Code, facts: object): facts is Facts<Code> {
+  return [...ERRORS[code].message.matchAll(PLACEHOLDER)].every(([, name = '']) => Object.hasOwn(facts, name))
+}
+
+function parseFacts(detail: string | undefined): Record<string, Fact> {
+  const facts: Record<string, Fact> = {}
+  try {
+    const parsed: unknown = JSON.parse(detail ?? '{}')
+    if (typeof parsed !== 'object' || parsed === null) return facts
+    for (const [name, fact] of Object.entries(parsed)) {
+      if (typeof fact === 'string' || typeof fact === 'number') facts[name] = fact
+    }
+  } catch {
+    // somebody else's detail under our SQLSTATE: the code still tells what happened
+  }
+  return facts
+}
+
+function messageOf(cause: unknown): string {
+  return cause instanceof Error
+    ? cause.message
+    : cause === undefined
+      ? 'no error was recorded'
+      : preview(cause)
+}
+
+/** The name stands on the prototype: V8 reads it there when it writes the head of the stack. */
+function named(type: { readonly prototype: Error }, name: string): void {
+  Object.defineProperty(type.prototype, 'name', { value: name, configurable: true, writable: true })
+}
