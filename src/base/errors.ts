@@ -176,7 +176,8 @@ export class CeleriacError<const Code extends ErrorCode = ErrorCode> extends Err
   }
   readonly code: Code
   readonly facts: Facts<Code>
-  readonly details?: Readonly<Record<string, unknown>>
+  // declared only: without details there is no field to print
+  declare readonly details?: Readonly<Record<string, unknown>>
 
   constructor(code: Code, facts: Facts<Code>, extras: ErrorExtras = {}) {
     super(fill(ERRORS[code].message, facts), 'cause' in extras ? { cause: extras.cause } : undefined)
