@@ -35,8 +35,11 @@ export function toMs(duration: unknown, option: string, bounds: DurationBounds =
     throw new CeleriacError('OPTION_INVALID', { option, problem })
   }
   if (ms >= min && ms <= max) return ms
-  const limit = ms > max ? `the limit is ${formatMs(max)}` : `the least is ${formatMs(min)}`
-  throw new CeleriacError('OPTION_INVALID', { option, problem: `is ${written(duration, ms)}; ${limit}` })
+  const bound = formatMs(ms > max ? max : min)
+  const shown = typeof duration === 'string' && duration.length <= 60 ? duration : formatMs(ms)
+  // 365 days and a millisecond read like 365 days
+  const problem = `is ${shown === bound ? `${ms}ms` : shown}; the ${ms > max ? 'limit' : 'least'} is ${bound}`
+  throw new CeleriacError('OPTION_INVALID', { option, problem })
 }
 
 function parse(duration: unknown): number {
@@ -48,9 +51,6 @@ function parse(duration: unknown): number {
 
 const isUnit = (unit: string | undefined): unit is DurationUnit =>
   unit !== undefined && Object.hasOwn(UNIT_MS, unit)
-
-const written = (duration: unknown, ms: number) =>
-  typeof duration === 'string' && duration.length <= 60 ? duration : formatMs(ms)
 
 /** A length of time for people, in its two largest units: `850ms`, `1.2s`, `5m`, `1h 30m`, `400d`. */
 export function formatMs(ms: number): string {

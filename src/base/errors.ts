@@ -139,6 +139,21 @@ export const ERRORS = {
   SOFT_TIME_LIMIT: { sqlstate: null, message: 'job {jobId} ran longer than its soft time limit of {limit}' },
   WORKER_STATE: { sqlstate: null, message: 'the worker is {state}; {remedy}' },
   APP_CLOSED: { sqlstate: null, message: 'this app is stopped; make a new Celeriac to {action}' },
+
+  // the demo of the command line
+  DEMO_PACKAGES: {
+    sqlstate: null,
+    message: 'the demo needs packages that celeriac does not bring; run: npm install --save-dev {packages}',
+  },
+  AUDIO_FOLDER: {
+    sqlstate: null,
+    message: 'no audio in {folder}: {reason}; give a folder with mp3, flac, ogg, opus or wav files',
+  },
+  AUDIO_UNSUPPORTED: {
+    sqlstate: null,
+    message: '{file} is {found}; the demo reads mp3, flac, ogg (vorbis, opus) and wav',
+  },
+  AUDIO_DAMAGED: { sqlstate: null, message: '{file} is damaged: {problem}' },
 } as const satisfies Record<string, { readonly sqlstate: string | null; readonly message: string }>
 
 /** The stable name of a refusal or failure. Branch on it, never on the text. */
@@ -162,6 +177,8 @@ export interface ErrorExtras {
   readonly cause?: unknown
   /** More for programs than the message can show, such as `path`, `limit` or a schema's `issues`. */
   readonly details?: Readonly<Record<string, unknown>>
+  /** Which item of many it concerns, counted from 1; the message says so. */
+  readonly item?: { readonly number: number; readonly count: number }
 }
 
 const BRAND = Symbol.for('celeriac.error')
@@ -180,7 +197,7 @@ export class CeleriacError<const Code extends ErrorCode = ErrorCode> extends Err
   declare readonly details?: Readonly<Record<string, unknown>>
 
   constructor(code: Code, facts: Facts<Code>, extras: ErrorExtras = {}) {
-    super(fill(ERRORS[code].message, facts), 'cause' in extras ? { cause: extras.cause } : undefined)
+    super(worded(code, facts, extras), 'cause' in extras ? { cause: extras.cause } : undefined)
     this.code = code
     this.facts = facts
     if (extras.details !== undefined) this.details = extras.details
@@ -201,7 +218,7 @@ export class JobFailedError extends CeleriacError<'JOB_FAILED'> {
   /** The attempt that failed last, counted from 1. */
   readonly attempt: number
 
-  constructor(job: Omit<Facts<'JOB_FAILED'>, 'reason'> & JobFacts, extras: ErrorExtras = {}) {
+  constructor(job: JobFacts, extras: ErrorExtras = {}) {
     const reason = clip(messageOf(extras.cause), 200)
     super('JOB_FAILED', { jobId: job.jobId, task: job.task, attempt: job.attempt, reason }, extras)
     this.jobId = job.jobId
@@ -279,68 +296,29 @@ export function isCeleriacError<const Code extends ErrorCode = ErrorCode>(
 }
 
 /**
- * Turns what PostgreSQL raised under one of our SQLSTATEs into the error of the table.
- *
- * @param detail - the `detail` of the raise: a JSON object of the facts; a fact it lacks is shown as `?`
- * @returns `null` when the SQLSTATE is not ours
- */
-export function errorFromPostgres(
-  sqlstate: string,
-  detail: string | undefined,
-  extras: ErrorExtras = {},
-): CeleriacError | null {
-  const code = codeOfSqlstate(sqlstate)
-  if (code === null) return null
-  const given = parseFacts(detail)
-  const facts: Record<string, Fact> = {}
-  for (const [, name = ''] of ERRORS[code].message.matchAll(PLACEHOLDER)) facts[name] = given[name] ?? '?'
-  return areFacts(code, facts) ? new CeleriacError(code, facts, extras) : null
-}
-
-/**
  * The same error as one item of many caused it, so that `enqueueMany` can say which.
  *
  * @param item - counted from 1
  */
 export function errorOfItem(error: CeleriacError, item: number, count: number): CeleriacError {
-  const about = new CeleriacError(error.code, error.facts, {
-    cause: error.cause,
+  return new CeleriacError(error.code, error.facts, {
+    ...('cause' in error && { cause: error.cause }),
     details: { ...error.details, item, count },
+    item: { number: item, count },
   })
-  about.message = `item ${item} of ${count}: ${error.message}; nothing was enqueued`
-  return about
 }
 
-/** The code that PostgreSQL raises as `sqlstate`, or `null`. */
-export function codeOfSqlstate(sqlstate: string): ErrorCode | null {
-  if (!sqlstate.startsWith('ZC')) return null
-  return CODES.find((code) => ERRORS[code].sqlstate === sqlstate) ?? null
-}
-
-const isCode = (name: string): name is ErrorCode => Object.hasOwn(ERRORS, name)
-const CODES: readonly ErrorCode[] = Object.keys(ERRORS).filter(isCode)
 const PLACEHOLDER = /\{(\w+)\}/g
+
+function worded(code: ErrorCode, facts: object, { item }: ErrorExtras): string {
+  const message = fill(ERRORS[code].message, facts)
+  return item === undefined
+    ? message
+    : `item ${item.number} of ${item.count}: ${message}; nothing was enqueued`
+}
 
 function fill(template: string, facts: object): string {
   return template.replace(PLACEHOLDER, (_, name: string) => String(Reflect.get(facts, name)))
-}
-
-function areFacts<Code extends ErrorCode>(code: Code, facts: object): facts is Facts<Code> {
-  return [...ERRORS[code].message.matchAll(PLACEHOLDER)].every(([, name = '']) => Object.hasOwn(facts, name))
-}
-
-function parseFacts(detail: string | undefined): Record<string, Fact> {
-  const facts: Record<string, Fact> = {}
-  try {
-    const parsed: unknown = JSON.parse(detail ?? '{}')
-    if (typeof parsed !== 'object' || parsed === null) return facts
-    for (const [name, fact] of Object.entries(parsed)) {
-      if (typeof fact === 'string' || typeof fact === 'number') facts[name] = fact
-    }
-  } catch {
-    // somebody else's detail under our SQLSTATE: the code still tells what happened
-  }
-  return facts
 }
 
 function messageOf(cause: unknown): string {

@@ -131,7 +131,7 @@ function readError(body: unknown, inner: Inner): unknown {
 }
 
 const ISO = /^([+-]\d{6}|\d{4})-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:?\d\d)$/
-const INTEGER = /^-?\d{1,100000}$/
+const INTEGER = /^-?\d+$/
 
 const isList = (body: unknown): body is readonly unknown[] => Array.isArray(body)
 const isPair = (pair: unknown): pair is readonly [unknown, unknown] =>

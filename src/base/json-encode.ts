@@ -206,7 +206,7 @@ function cannotStore(kind: string, spot: Spot, walk: Walk): CeleriacError {
 const at = (spot: Spot) => ({ details: { path: pathOf(spot) } })
 
 /** Plain in this realm or another: nothing stands between it and the end of its prototypes but one Object.prototype. */
-export function isPlainObject(value: object): boolean {
+export function isPlainObject(value: object): value is Record<string, unknown> {
   const prototype: unknown = Object.getPrototypeOf(value)
   return (
     prototype === Object.prototype ||

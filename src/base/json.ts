@@ -49,7 +49,7 @@ export function encodeArgs(args: readonly unknown[], context: ArgsContext): stri
   const { codec, maxBytes } = context
   const text =
     codec === undefined
-      ? (plainText(args, 0, maxBytes, true) ?? encodeEach(args, context))
+      ? (plainText(args, 0, maxBytes) ?? encodeEach(args, context))
       : encodeEach(args, context, codec)
   return fits(text, maxBytes) ? text : refuseSize('PAYLOAD_SIZE', context, text)
 }
@@ -76,7 +76,7 @@ function encodeEach(args: readonly unknown[], context: ArgsContext, codec?: Code
 export function encodeResult(value: unknown, context: ResultContext): string | null {
   if (value === undefined) return null
   const { codec, maxBytes } = context
-  const text = (codec === undefined ? plainText(value, 1, maxBytes, true) : null) ?? encodeOne(value, context)
+  const text = (codec === undefined ? plainText(value, 1, maxBytes) : null) ?? encodeOne(value, context)
   return fits(text, maxBytes) ? text : refuseSize('RESULT_SIZE', context, text)
 }
 
@@ -150,7 +150,8 @@ export const taggedCodec: Codec = {
  * JSON.parse may have made it Infinity. Costs next to nothing; may say yes for nothing.
  */
 export function hasTags(text: string): boolean {
-  return text.includes('"$') || hasLongNumber(text)
+  // A quote is found at every step, a dollar seldom: looking for it alone first is five times as fast.
+  return (text.includes('$') && text.includes('"$')) || hasLongNumber(text)
 }
 
 /** Numbers up to 308 digits are in range; jsonb writes larger ones out, so looking at each 308th character finds them. */
@@ -171,12 +172,12 @@ const DIGITS = 308
 const isDigit = (code: number): boolean => code >= 48 && code <= 57
 
 /** The text of a value that is plain JSON and holds nothing to refuse or escape; `null` sends it the careful way. */
-function plainText(value: unknown, depth: number, maxBytes: number, dollars: boolean): string | null {
+function plainText(value: unknown, depth: number, maxBytes: number): string | null {
   try {
     valuesLeft = maxBytes
     if (!isPlain(value, depth)) return null
     const text = JSON.stringify(value)
-    return needsCare(text, dollars) ? null : text
+    return NEEDS_CARE.test(text) ? null : text
   } catch {
     return null // the careful way meets the same error again and says where
   }
@@ -211,25 +212,18 @@ function isPlainList(list: readonly unknown[], depth: number): boolean {
   return true
 }
 
-function hasPlainFields(value: object, depth: number): boolean {
+function hasPlainFields(value: Record<string, unknown>, depth: number): boolean {
   for (const key in value) {
-    if (!isPlain(Reflect.get(value, key), depth)) return false
+    if (!isPlain(value[key], depth)) return false
   }
   return true
 }
 
 /**
- * What the text alone gives away: JSON.stringify writes NUL and half characters (and other controls) as `\u…`,
- * so one search of the text stands for a test of every string and key in the value.
+ * What the text alone gives away. JSON.stringify writes NUL and half characters (like other controls) as `\u…`, so
+ * one search stands for a test of every string and key. One expression, since a search for `"$` stops at each quote.
  */
-function needsCare(text: string, dollars: boolean): boolean {
-  return (
-    text.includes('\\u') ||
-    (dollars && text.includes('"$')) ||
-    text.includes('"__proto__"') ||
-    text.includes('"prototype"')
-  )
-}
+const NEEDS_CARE = /\\u|"(?:\$|__proto__"|prototype")/
 
 function fits(text: string, maxBytes: number): boolean {
   // A UTF-16 unit takes one to three bytes, so most texts need no counting.

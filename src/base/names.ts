@@ -61,7 +61,8 @@ export function assertSchemaName(name: unknown): string {
 export function nearest(word: string, candidates: Iterable<string>): string | null {
   const short = word.slice(0, TASK_NAME_LIMIT).toLowerCase()
   let best: string | null = null
-  let least = Math.max(1, Math.floor(short.length / 3)) + 1
+  // Of words of one or two letters any other is one step away, which would be no hint.
+  let least = short.length < 3 ? 1 : Math.max(1, Math.floor(short.length / 3)) + 1
   for (const candidate of candidates) {
     if (Math.abs(candidate.length - short.length) >= least) continue
     const distance = editDistance(short, candidate.toLowerCase())

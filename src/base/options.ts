@@ -101,7 +101,7 @@ function textProblem(value: string, maxBytes: number): string | null {
     : 'contains half of a character (a lone surrogate); use value.toWellFormed()'
 }
 
-const ISO = /^\d{4}-\d\d-(\d\d)(T\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:?\d\d)?)?$/
+const ISO = /^(?:\d{4}|[+-]\d{6})-\d\d-(\d\d)(T\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:?\d\d)?)?$/
 const EARLIEST = 0
 const LATEST = Date.UTC(9999, 11, 31, 23, 59, 59, 999)
 
@@ -112,9 +112,8 @@ const LATEST = Date.UTC(9999, 11, 31, 23, 59, 59, 999)
  */
 export function instant(value: unknown, option: string): Date {
   if (typeof value === 'string') return within(fromText(value, option), option)
-  const date =
-    value instanceof Date ? new Date(value.getTime()) : typeof value === 'number' ? new Date(value) : null
-  // Date.parse has its own limit (± 8.64e15 ms); a larger finite number is a date to no one.
+  if (value instanceof Date && Number.isNaN(value.getTime())) throw refusal(option, 'is an invalid Date')
+  const date = value instanceof Date || typeof value === 'number' ? new Date(value) : null
   if (date === null || Number.isNaN(date.getTime())) throw refusal(option, `${preview(value)} is not a date`)
   return within(date, option)
 }
@@ -132,8 +131,11 @@ function fromText(value: string, option: string): Date {
 }
 
 /** V8 reads 2026-02-31 as the 3rd of March. */
-const isDayOfMonth = (value: string) =>
-  new Date(`${value.slice(0, 10)}T00:00Z`).toISOString().startsWith(value.slice(0, 10))
+function isDayOfMonth(value: string): boolean {
+  const [day = ''] = value.split('T')
+  const date = new Date(`${day}T00:00Z`)
+  return !Number.isNaN(date.getTime()) && date.toISOString().startsWith(day)
+}
 
 function within(date: Date, option: string): Date {
   const ms = date.getTime()

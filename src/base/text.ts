@@ -64,7 +64,10 @@ function show(value: unknown, max: number): string {
 export function quote(text: string, max = 60): string {
   const shown = text.length > max - 2 ? clip(text, max - 2) : text
   const escaped = JSON.stringify(shown).replace(/[\p{Cc}\p{Cf}\p{Co}\p{Zl}\p{Zp}]/gu, (char) =>
-    [...char.split('')].map((unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`).join(''),
+    char
+      .split('')
+      .map((unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)
+      .join(''),
   )
   return escaped.length <= max ? escaped : `${clip(escaped.slice(0, -1), max - 1)}"`
 }

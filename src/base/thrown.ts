@@ -1,4 +1,4 @@
-import { isCeleriacError } from './errors.ts'
+import { CeleriacError, isCeleriacError } from './errors.ts'
 import { preview, sanitise } from './text.ts'
 
 /** An error as a row holds it: safe as JSON and for PostgreSQL, whatever was thrown. */
@@ -17,25 +17,33 @@ export interface StoredError {
 /** How much of what was thrown is kept: bytes of text, and numbers of errors. */
 export const THROWN_LIMITS = { name: 200, message: 4096, stack: 16_384, causes: 5, members: 10 } as const
 
+/** What is still allowed, over the whole tree: aggregates of aggregates must not fill the row. */
+interface Allowance {
+  left: number
+  readonly seen: Set<unknown>
+}
+
 /**
  * Writes down whatever a handler has thrown. It never throws itself: accessors and proxies that do are passed over.
  *
  * What is not an error is recorded as `NonError: thrown value was …`.
  */
 export function serialiseThrown(thrown: unknown): StoredError {
-  return serialise(thrown, THROWN_LIMITS.causes, new Set())
+  const left = 1 + THROWN_LIMITS.causes + THROWN_LIMITS.members
+  return serialise(thrown, THROWN_LIMITS.causes, { left, seen: new Set() })
 }
 
-function serialise(thrown: unknown, causesLeft: number, seen: Set<unknown>): StoredError {
+function serialise(thrown: unknown, causesLeft: number, allowance: Allowance): StoredError {
+  allowance.left -= 1
   if (!isErrorLike(thrown)) return nonError(thrown)
-  seen.add(thrown)
-  const name = cut(readText(thrown, 'name') || 'Error', THROWN_LIMITS.name)
+  allowance.seen.add(thrown)
+  const name = cut(nameOf(thrown), THROWN_LIMITS.name)
   const message = cut(readText(thrown, 'message') ?? '', THROWN_LIMITS.message)
   const stack = readText(thrown, 'stack')
   const code = codeOf(thrown)
-  const details = isCeleriacError(thrown) ? factsOf(thrown.facts) : undefined
-  const cause = causeOf(thrown, causesLeft, seen)
-  const errors = membersOf(thrown, causesLeft, seen)
+  const details = isCeleriacError(thrown) ? factsOf(thrown) : undefined
+  const cause = causeOf(thrown, causesLeft, allowance)
+  const errors = membersOf(thrown, causesLeft, allowance)
   return {
     name,
     message,
@@ -59,8 +67,19 @@ function isErrorLike(thrown: unknown): thrown is object {
 }
 
 function nonError(thrown: unknown): StoredError {
-  const message = cut(`thrown value was ${preview(thrown, THROWN_LIMITS.message)}`, THROWN_LIMITS.message)
-  return { name: 'NonError', message, code: 'THROWN_NON_ERROR' }
+  const { code, message } = new CeleriacError('THROWN_NON_ERROR', {
+    value: preview(thrown, THROWN_LIMITS.message),
+  })
+  return { name: 'NonError', message: cut(message, THROWN_LIMITS.message), code }
+}
+
+/** A subclass that sets no name of its own is called `Error` like all others; its class says more. */
+function nameOf(thrown: object): string {
+  const name = readText(thrown, 'name')
+  if (name !== undefined && name !== '' && name !== 'Error') return name
+  const type = read(thrown, 'constructor')
+  const className = typeof type === 'function' ? readText(type, 'name') : undefined
+  return className === undefined || className === '' || className === 'Object' ? 'Error' : className
 }
 
 function codeOf(thrown: object): string | number | undefined {
@@ -69,36 +88,47 @@ function codeOf(thrown: object): string | number | undefined {
   return typeof code === 'number' && Number.isFinite(code) ? code : undefined
 }
 
-function causeOf(thrown: object, causesLeft: number, seen: Set<unknown>): StoredError | undefined {
+function causeOf(thrown: object, causesLeft: number, allowance: Allowance): StoredError | undefined {
   const cause = read(thrown, 'cause')
-  if (cause === undefined || cause === null || causesLeft === 0 || seen.has(cause)) return undefined
-  return serialise(cause, causesLeft - 1, seen)
+  if (cause === undefined || cause === null || causesLeft === 0) return undefined
+  if (allowance.left === 0 || allowance.seen.has(cause)) return undefined
+  return serialise(cause, causesLeft - 1, allowance)
 }
 
-function membersOf(thrown: object, causesLeft: number, seen: Set<unknown>): StoredError[] | undefined {
+function membersOf(thrown: object, causesLeft: number, allowance: Allowance): StoredError[] | undefined {
   const members = read(thrown, 'errors')
-  if (causesLeft === 0 || !isArray(members)) return undefined
+  if (!isArray(members)) return undefined
   const kept: StoredError[] = []
-  for (let index = 0; index < THROWN_LIMITS.members; index += 1) {
-    if (!has(members, index)) break
+  for (
+    let index = 0;
+    index < THROWN_LIMITS.members && allowance.left > 0 && has(members, index);
+    index += 1
+  ) {
     const member = read(members, index)
-    // A member gets no members or causes of its own beyond one level: ten by ten by ten would fill the row.
-    if (!seen.has(member)) kept.push(serialise(member, Math.min(causesLeft - 1, 1), seen))
+    if (!allowance.seen.has(member)) kept.push(serialise(member, Math.max(causesLeft - 1, 0), allowance))
   }
   return kept
 }
 
-function factsOf(facts: object): Record<string, string | number> {
+function factsOf(error: CeleriacError): Record<string, string | number> {
   const kept: Record<string, string | number> = {}
-  try {
-    for (const [name, fact] of Object.entries(facts)) {
-      if (typeof fact === 'string') kept[cut(name, THROWN_LIMITS.name)] = cut(fact, THROWN_LIMITS.message)
-      if (typeof fact === 'number' && Number.isFinite(fact)) kept[cut(name, THROWN_LIMITS.name)] = fact
-    }
-  } catch {
-    return kept
+  const facts = read(error, 'facts')
+  if (typeof facts !== 'object' || facts === null) return kept
+  for (const name of keysOf(facts)) {
+    const fact = read(facts, name)
+    if (typeof fact === 'string') kept[name] = cut(fact, THROWN_LIMITS.message)
+    if (typeof fact === 'number' && Number.isFinite(fact)) kept[name] = fact
   }
   return kept
+}
+
+/** Names of facts are ours; anything else under our brand is not worth its text. */
+function keysOf(facts: object): string[] {
+  try {
+    return Object.keys(facts).filter((name) => /^[a-z]\w{0,39}$/i.test(name))
+  } catch {
+    return []
+  }
 }
 
 /** A stack begins with the whole message: a long one would push every frame out of the cap. */
