@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { access, constants, readFile, realpath } from 'node:fs/promises'
+import { access, chmod, constants, readFile, realpath } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { delimiter, dirname, join } from 'node:path'
 import { promisify } from 'node:util'
@@ -135,12 +135,19 @@ async function describe(
     join(dir, exe('pg_ctl')),
   ]
   if (version === undefined) return null
-  try {
-    await Promise.all([access(initdb, constants.X_OK), access(postgres, constants.X_OK)])
-  } catch {
-    return null
-  }
+  if (!(await isRunnable(initdb)) || !(await isRunnable(postgres))) return null
   return { version, fullVersion, initdb, postgres, pgCtl, packageDir }
+}
+
+/** Some package managers unpack without the executable bit. */
+async function isRunnable(program: string): Promise<boolean> {
+  const runnable = () => access(program, constants.X_OK)
+  return runnable()
+    .catch(() => chmod(program, 0o755).then(runnable))
+    .then(
+      () => true,
+      () => false,
+    )
 }
 
 function exe(name: string): string {

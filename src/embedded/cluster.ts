@@ -1,16 +1,18 @@
 import { spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { closeSync, openSync } from 'node:fs'
-import { chown, mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { chown, mkdir, mkdtemp, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
+import { setTimeout as wait } from 'node:timers/promises'
 import { CeleriacError } from '../base/errors.ts'
 import type { Binaries } from './binaries.ts'
 import { SUPERUSER } from './connection.ts'
 import { linkLibraries } from './links.ts'
 import type { Place } from './place.ts'
 import { awaitGone, awaitReady, findPostmaster, type Postmaster, removeStalePid } from './postmaster.ts'
-import { giveTo, letThrough, type Privileges, runAs } from './privileges.ts'
+import { assertReachable, giveTo, letThrough, type Privileges, runAs } from './privileges.ts'
+import { isAlive } from './process-identity.ts'
 
 /** What starting a cluster needs to know. */
 export interface Launch {
@@ -26,6 +28,9 @@ export interface Launch {
 
 const START_TIMEOUT_MS = 60_000
 const PORT_TRIES = 5
+/** How long the sessions of a killed server may take to notice. */
+const ORPHANS_MS = 10_000
+const UNFINISHED = 'data.unfinished-'
 const LOG_LIMIT_BYTES = 10_000_000
 const LOG_LINES_SHOWN = 15
 
@@ -45,19 +50,22 @@ export async function createCluster(launch: Launch): Promise<void> {
   const passwordForInitdb = join(place.folder, 'password.initdb')
   await mkdir(place.folder, { recursive: true })
   await letThrough(privileges, place.folder)
-  await rm(place.unfinished, { recursive: true, force: true })
-  await mkdir(place.unfinished, { mode: 0o700 })
-  await giveTo(privileges, place.unfinished)
+  await assertReachable(privileges, place.data)
+  await assertReachable(privileges, binaries.initdb)
+  await removeUnfinished(place)
+  // Never in place: an initdb whose starter was killed goes on, and must meet nobody else's.
+  const unfinished = await mkdtemp(join(place.folder, UNFINISHED))
+  await giveTo(privileges, unfinished)
   await writeSecret(passwordForInitdb, password)
   if (privileges.kind === 'user') await chown(passwordForInitdb, privileges.uid, privileges.gid)
   try {
-    await initdb(launch, ['--pwfile', passwordForInitdb])
+    await initdb(launch, unfinished, passwordForInitdb)
   } finally {
     await rm(passwordForInitdb, { force: true })
   }
   // The password goes first: a data directory without one could never be entered.
   await writeSecret(place.password, password)
-  await rename(place.unfinished, place.data)
+  await rename(unfinished, place.data)
   await writeFile(join(place.folder, 'version'), `${binaries.fullVersion}\n`)
 }
 
@@ -72,21 +80,39 @@ export async function startCluster(launch: Launch): Promise<Postmaster> {
   await giveTo(launch.privileges, place.data)
   await removeStalePid(place.data)
   await limitLog(place.log)
+  const deadline = Date.now() + ORPHANS_MS
   for (let attempt = 1; ; attempt += 1) {
     const port =
       launch.port ?? (attempt === 1 ? await rememberedPort(place) : undefined) ?? (await freePort())
     const begun = await fileSize(place.log)
     const outcome = await spawnServer(launch, port)
-    if (outcome.kind === 'ready') {
-      await writeFile(place.port, `${port}\n`)
-      return outcome.postmaster
+    // A starter that was killed in between may have been faster: its server is as good as ours.
+    const server = outcome.kind === 'ready' ? outcome.postmaster : await findReady(place.data)
+    if (server !== null) {
+      await writeFile(place.port, `${server.port}\n`)
+      return server
     }
     const lines = await logSince(place.log, begun)
     if (isPortTaken(lines) && launch.port === undefined && attempt < PORT_TRIES) continue
-    throw new CeleriacError('EMBEDDED_FAILED', {
-      dir: place.folder,
-      reason: [outcome.reason, ...lines].join('\n  '),
-    })
+    if (hasOrphans(lines) && Date.now() < deadline) {
+      await wait(50)
+      continue
+    }
+    const reason = outcome.kind === 'failed' ? outcome.reason : ''
+    throw new CeleriacError('EMBEDDED_FAILED', { dir: place.folder, reason: [reason, ...lines].join('\n  ') })
+  }
+}
+
+async function findReady(data: string): Promise<Postmaster | null> {
+  const other = await findPostmaster(data)
+  return other === null ? null : awaitReady(data, () => !isAlive(other.pid), START_TIMEOUT_MS)
+}
+
+async function removeUnfinished({ folder }: Place): Promise<void> {
+  for (const name of await readdir(folder)) {
+    if (name.startsWith(UNFINISHED)) {
+      await rm(join(folder, name), { recursive: true, force: true }).catch(() => undefined)
+    }
   }
 }
 
@@ -108,15 +134,15 @@ export async function stopServer(
   throw new CeleriacError('EMBEDDED_FAILED', { dir: data, reason: `process ${pid} does not end` })
 }
 
-async function initdb(launch: Launch, extra: readonly string[]): Promise<void> {
+async function initdb(launch: Launch, data: string, passwordFile: string): Promise<void> {
   const { binaries, place, privileges } = launch
   const locale =
     binaries.version >= 17
       ? ['--locale-provider=builtin', '--builtin-locale=C.UTF-8', '--locale=C']
       : [process.platform === 'linux' ? '--locale=C.UTF-8' : '--locale=C']
   const args = [
-    ...['-D', place.unfinished, '-U', SUPERUSER, '-E', 'UTF8', '--auth=scram-sha-256', ...locale, ...extra],
-    ...(binaries.version >= 15 ? ['--no-instructions'] : []),
+    ...['-D', data, '-U', SUPERUSER, '-E', 'UTF8', ...locale],
+    ...['--auth=scram-sha-256', '--pwfile', passwordFile, '--no-instructions'],
     ...(launch.ephemeral ? ['--no-sync'] : []),
   ]
   const ended = await runProgram(privileges, binaries.initdb, args, await environment(launch))
@@ -274,6 +300,11 @@ function isPortTaken(lines: readonly string[]): boolean {
   return lines.some((line) =>
     /could not bind|could not create any TCP\/IP sockets|Address already in use/.test(line),
   )
+}
+
+/** Sessions of a server that was killed hold its shared memory until they notice. */
+function hasOrphans(lines: readonly string[]): boolean {
+  return lines.some((line) => /shared memory block .* is still in use/.test(line))
 }
 
 async function limitLog(path: string): Promise<void> {

@@ -12,6 +12,8 @@
 import { mkdir, realpath } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { resolve } from 'node:path'
+import { CeleriacError, isCeleriacError } from '../base/errors.ts'
+import { allAtOnce, flag, integer, refuseUnknown, text } from '../base/options.ts'
 import { startEphemeral } from './ephemeral.ts'
 import { startShared } from './shared.ts'
 import type { EmbeddedOptions, EmbeddedPostgres } from './types.ts'
@@ -29,16 +31,33 @@ export type { EmbeddedOptions, EmbeddedPostgres } from './types.ts'
  * const app = new Celeriac({ database: server.url })
  */
 export async function startEmbedded(options: EmbeddedOptions = {}): Promise<EmbeddedPostgres> {
-  const database = options.database ?? 'celeriac'
-  if (options.ephemeral === true) {
-    return startEphemeral({ ...options, database, dir: await realFolder(options.dir ?? tmpdir()) })
+  const { dir: given, ...checked } = check(options)
+  const dir = resolve(given ?? (checked.ephemeral === true ? tmpdir() : '.celeriac'))
+  try {
+    const resolved = { ...checked, database: checked.database ?? 'celeriac', dir: await realFolder(dir) }
+    return await (checked.ephemeral === true ? startEphemeral(resolved) : startShared(resolved))
+  } catch (cause) {
+    if (isCeleriacError(cause)) throw cause
+    const reason = cause instanceof Error ? cause.message : String(cause)
+    throw new CeleriacError('EMBEDDED_FAILED', { dir, reason }, { cause })
   }
-  return startShared({ ...options, database, dir: await realFolder(options.dir ?? '.celeriac') })
+}
+
+function check(options: EmbeddedOptions): EmbeddedOptions {
+  const known = ['dir', 'version', 'port', 'database', 'ephemeral', 'settings']
+  refuseUnknown(options, known, 'embedded')
+  const { version, port, database, ephemeral } = options
+  allAtOnce((check) => {
+    if (version !== undefined) check(() => integer(version, 'version', 15, 18), 18)
+    if (port !== undefined) check(() => integer(port, 'port', 1, 65_535), 1)
+    if (database !== undefined) check(() => text(database, 'database', 63), '')
+    if (ephemeral !== undefined) check(() => flag(ephemeral, 'ephemeral'), false)
+  })
+  return options
 }
 
 /** One folder, one name: processes that reach it through different links have to meet at the same lock. */
 async function realFolder(dir: string): Promise<string> {
-  const path = resolve(dir)
-  await mkdir(path, { recursive: true })
-  return realpath(path)
+  await mkdir(dir, { recursive: true })
+  return realpath(dir)
 }

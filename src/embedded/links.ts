@@ -1,4 +1,4 @@
-import { mkdir, readdir, readFile, readlink, rm, symlink } from 'node:fs/promises'
+import { chmod, mkdir, readdir, readFile, readlink, rm, symlink } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import type { Binaries } from './binaries.ts'
 import { errorCode } from './process-identity.ts'
@@ -15,6 +15,8 @@ export async function linkLibraries(binaries: Binaries, folder: string): Promise
   const { packageDir } = binaries
   if (packageDir === null || process.platform === 'win32') return null
   await mkdir(folder, { recursive: true })
+  // Whatever our umask: the server may run as another user.
+  await chmod(folder, 0o755)
   const wanted = new Map<string, string>()
   for (const link of await readLinkList(packageDir)) {
     wanted.set(basename(link.target), join(packageDir, link.source))

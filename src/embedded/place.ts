@@ -7,8 +7,6 @@ export interface Place {
   readonly folder: string
   /** PostgreSQL's data directory. */
   readonly data: string
-  /** The data directory while initdb fills it; renamed when whole, so that a killed initdb leaves no half cluster. */
-  readonly unfinished: string
   readonly log: string
   /** The superuser's password, mode 0600. */
   readonly password: string
@@ -27,7 +25,6 @@ export function placeIn(folder: string): Place {
   return {
     folder,
     data: join(folder, 'data'),
-    unfinished: join(folder, 'data.unfinished'),
     log: join(folder, 'postgres.log'),
     password: join(folder, 'password'),
     port: join(folder, 'port'),

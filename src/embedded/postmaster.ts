@@ -1,7 +1,9 @@
+import { execFileSync } from 'node:child_process'
+import { readFileSync, readlinkSync } from 'node:fs'
 import { readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
-import { isAlive, isPostgres } from './process-identity.ts'
+import { isAlive } from './process-identity.ts'
 
 /** What a running server says about itself in `postmaster.pid`. */
 export interface Postmaster {
@@ -21,10 +23,8 @@ export function parsePostmasterPid(text: string): Postmaster | null {
 
 /** The living server of a data directory, or null. A file left behind by a dead server counts as nothing. */
 export async function findPostmaster(data: string): Promise<Postmaster | null> {
-  const text = await readFile(join(data, 'postmaster.pid'), 'utf8').catch(() => '')
-  const postmaster = parsePostmasterPid(text)
-  if (postmaster === null || !isAlive(postmaster.pid) || !isPostgres(postmaster.pid)) return null
-  return postmaster
+  const postmaster = await readPostmaster(data)
+  return postmaster !== null && isServerOf(postmaster.pid, data) ? postmaster : null
 }
 
 /**
@@ -43,8 +43,8 @@ export async function awaitReady(
 ): Promise<Postmaster | null> {
   const deadline = Date.now() + timeoutMs
   while (!ended() && Date.now() < deadline) {
-    const postmaster = await findPostmaster(data)
-    if (postmaster?.status === 'ready') return postmaster
+    const postmaster = await readPostmaster(data)
+    if (postmaster?.status === 'ready' && isServerOf(postmaster.pid, data)) return postmaster
     await wait(4)
   }
   return null
@@ -58,4 +58,31 @@ export async function awaitGone(pid: number, timeoutMs: number): Promise<boolean
     await wait(4)
   }
   return true
+}
+
+async function readPostmaster(data: string): Promise<Postmaster | null> {
+  return parsePostmasterPid(await readFile(join(data, 'postmaster.pid'), 'utf8').catch(() => ''))
+}
+
+/** Numbers are used again, and other servers may run here: one that we signal must be the one of this directory. */
+function isServerOf(pid: number, data: string): boolean {
+  if (!isAlive(pid)) return false
+  if (process.platform === 'win32') return true
+  try {
+    if (process.platform !== 'linux') {
+      return execFileSync('ps', ['-p', String(pid), '-o', 'command='], { encoding: 'utf8' }).includes(data)
+    }
+    // The server goes into its data directory, and stays there when the folder is renamed.
+    return readlinkSync(`/proc/${pid}/cwd`) === data
+  } catch {
+    return commandOf(pid).includes(data)
+  }
+}
+
+function commandOf(pid: number): readonly string[] {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0')
+  } catch {
+    return []
+  }
 }

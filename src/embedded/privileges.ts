@@ -40,24 +40,22 @@ export function runAs(
   }
 }
 
-/**
- * Gives a folder and all in it to the server's user, when it belongs to somebody else and we may.
- *
- * @throws {CeleriacError} `EMBEDDED_FAILED` when a folder above it is closed to that user.
- */
+/** Gives a folder and all in it to the server's user, when it belongs to somebody else and we may. */
 export async function giveTo(privileges: Privileges, folder: string): Promise<void> {
   if (process.getuid?.() !== 0) return
   const [uid, gid] = privileges.kind === 'user' ? [privileges.uid, privileges.gid] : [0, 0]
-  if (privileges.kind === 'user') await assertReachable(folder, uid)
   if ((await lstat(folder)).uid !== uid) await chownAll(folder, uid, gid)
 }
 
-async function assertReachable(folder: string, uid: number): Promise<void> {
-  for (let dir = dirname(folder); dir !== dirname(dir); dir = dirname(dir)) {
+/** @throws {CeleriacError} `EMBEDDED_FAILED` when a folder above `path` is closed to the server's user. */
+export async function assertReachable(privileges: Privileges, path: string): Promise<void> {
+  if (privileges.kind !== 'user') return
+  const { uid } = privileges
+  for (let dir = dirname(path); dir !== dirname(dir); dir = dirname(dir)) {
     const info = await lstat(dir)
     if ((info.mode & 0o001) !== 0 || (info.uid === uid && (info.mode & 0o100) !== 0)) continue
     throw new CeleriacError('EMBEDDED_FAILED', {
-      dir: folder,
+      dir: path,
       reason:
         `this process is root, which PostgreSQL refuses; user namespaces are not allowed here, and user ${uid} cannot ` +
         `enter ${dir}; run as a normal user, open that folder (chmod o+x), or choose another folder with "dir"`,

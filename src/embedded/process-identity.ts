@@ -1,4 +1,3 @@
-import { execFileSync } from 'node:child_process'
 import { readFileSync, readlinkSync } from 'node:fs'
 
 /** A process told apart from a later one with the same number. */
@@ -36,21 +35,6 @@ export function isAlive(pid: number): boolean {
     return errorCode(error) === 'EPERM'
   }
   return readStat(pid)?.state !== 'Z'
-}
-
-/** Whether the running process with this number is a PostgreSQL server; true where the system does not tell. */
-export function isPostgres(pid: number): boolean {
-  try {
-    const command =
-      process.platform === 'linux'
-        ? (readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0')[0] ?? '')
-        : process.platform === 'win32'
-          ? 'postgres'
-          : execFileSync('ps', ['-p', String(pid), '-o', 'comm='], { encoding: 'utf8' }).trim()
-    return /(^|\/)(postgres|postmaster)\b/.test(command)
-  } catch {
-    return isAlive(pid)
-  }
 }
 
 /** The fields of an identity out of parsed JSON, or null when it is something else. */

@@ -12,7 +12,7 @@ import { awaitGone, awaitReady, findPostmaster, type Postmaster } from './postma
 import { choosePrivileges } from './privileges.ts'
 import { isAlive } from './process-identity.ts'
 import type { EmbeddedPostgres, ResolvedOptions } from './types.ts'
-import { addUser, countUsers } from './users.ts'
+import { addUser, countUsers, sweepUsers } from './users.ts'
 
 /** How long a last one out waits for connections that are being closed. */
 const CLOSING_MS = 500
@@ -27,6 +27,7 @@ export async function startShared(options: ResolvedOptions): Promise<EmbeddedPos
   const place = placeIn(join(options.dir, `pg${major}`))
   const { note, running } = await withLock(place.locks, async () => {
     const found = (await findRunning(place)) ?? (await start(place, major, options))
+    await sweepUsers(place.users)
     // Still under the lock: a last one out must not stop what we are about to use.
     return {
       running: { ...found, ...(await enter(place, found, options.database)) },

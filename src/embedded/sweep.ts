@@ -27,12 +27,12 @@ export async function sweepEphemeral(base: string): Promise<void> {
 }
 
 async function sweep(folder: string): Promise<void> {
+  // Asked before the renaming: outside Linux a server is known by the path it was started with.
+  const postmaster = await findPostmaster(placeIn(folder).data)
   // Renaming claims it: of two sweepers one finds nothing left to rename.
   const claimed = `${folder.slice(0, folder.lastIndexOf(PREFIX))}${PREFIX}swept-${randomUUID()}`
   await rename(folder, claimed)
-  const { data } = placeIn(claimed)
-  const postmaster = await findPostmaster(data)
-  if (postmaster !== null) await stopServer(data, postmaster.pid, 'immediate')
+  if (postmaster !== null) await stopServer(placeIn(claimed).data, postmaster.pid, 'immediate')
   await rm(claimed, { recursive: true, force: true, maxRetries: 5 })
 }
 

@@ -14,7 +14,12 @@ export async function addUser(users: string): Promise<string> {
   return path
 }
 
-/** Removes the notes of processes that are dead, and counts the others. Call it under the lock. */
+/** Removes the notes of processes that are dead. Call it under the lock. */
+export async function sweepUsers(users: string): Promise<void> {
+  await countUsers(users)
+}
+
+/** Counts the processes that use the cluster, and removes the notes of dead ones. Call it under the lock. */
 export async function countUsers(users: string): Promise<number> {
   const names = await readdir(users).catch(() => [])
   const counts = await Promise.all(names.map((name) => isUsing(join(users, name))))
