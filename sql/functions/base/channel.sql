@@ -1,0 +1,12 @@
+-- celeriac.channel() → text
+-- Name of the one notification channel of this installation; different for each schema of a database.
+-- Payloads are hints, never commands or content: see src/db/listener.ts.
+-- Writes:  nothing      Called by: every function that notifies, src/db/listener.ts
+create or replace function celeriac.channel()
+returns text
+language sql immutable parallel safe
+as $$
+  -- The text below names the schema, so that an installation under another name gets another channel.
+  select 'celeriac_' || left(md5('celeriac.channel'), 8)
+$$;
+comment on function celeriac.channel() is 'Name of the one notification channel of this installation; different for each schema of a database.';

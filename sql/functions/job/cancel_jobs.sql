@@ -1,0 +1,63 @@
+-- celeriac.cancel_jobs(uuid[], text) → setof (job_id uuid, outcome text)
+-- Cancels jobs: one that has not begun is settled at once, the worker of a running one is asked to abort it.
+-- Returns: a row per distinct id; outcome = cancelled, requested (it runs; its worker settles it), settled (too late),
+--          unknown (never enqueued, or pruned)
+-- Writes:  jobs, results      Locks: the jobs in id order
+-- Called by: src/db/calls/job.ts, cancel
+create or replace function celeriac.cancel_jobs(p_ids uuid[], p_reason text)
+returns table (job_id uuid, outcome text)
+language plpgsql
+as $$
+declare
+  v_now timestamptz := celeriac.clock();
+  v_cancelled uuid[];
+  v_requested uuid[];
+begin
+  with mine as materialized (
+    select job.* from celeriac.jobs as job where job.id = any (p_ids) order by job.id for update
+  ), asked as (
+    update celeriac.jobs as job
+    set cancel_requested_at = coalesce(job.cancel_requested_at, v_now), cancel_reason = coalesce(job.cancel_reason, p_reason)
+    from mine
+    where job.id = mine.id and mine.worker_id is not null
+    returning job.id
+  ), removed as (
+    delete from celeriac.jobs as job using mine where job.id = mine.id and mine.worker_id is null
+  ), kept as (
+    insert into celeriac.results (
+      id, settled_at, run_at, enqueued_at, claimed_at, expires_at, token, worker_id, root_id, parent_id, attempt,
+      max_attempts, snoozes, losses, state, priority, queue, task, args, error, options, labels, progress
+    )
+    select
+      id, v_now, run_at, enqueued_at, claimed_at,
+      v_now + (options ->> 'resultTtlMs')::double precision * interval '1 millisecond',
+      -- token + 1: whoever still believes in an earlier attempt must not take this for its own settling.
+      token + 1, null, root_id, parent_id, attempt, max_attempts, snoozes, losses, 'cancelled', priority, queue, task, args,
+      jsonb_build_object('name', 'JobCancelledError', 'code', 'JOB_CANCELLED', 'message', coalesce(p_reason, 'cancelled')),
+      options, labels, progress
+    from mine
+    where worker_id is null and (options is null or not options ? 'forget')
+  )
+  select
+    array_agg(mine.id) filter (where mine.worker_id is null),
+    array_agg(mine.id) filter (where mine.worker_id is not null)
+  into v_cancelled, v_requested
+  from mine;
+
+  perform pg_notify(celeriac.channel(), 'c ' || id) from unnest(v_requested) as id;
+  perform pg_notify(celeriac.channel(), 's ' || id) from unnest(v_cancelled) as id
+  where exists (select from celeriac.listeners as listener where listener.expires_at > v_now);
+
+  return query
+  select
+    given.id,
+    case
+      when given.id = any (v_cancelled) then 'cancelled'
+      when given.id = any (v_requested) then 'requested'
+      when exists (select from celeriac.results as result where result.id = given.id) then 'settled'
+      else 'unknown'
+    end
+  from (select distinct id from unnest(p_ids) as id) as given;
+end
+$$;
+comment on function celeriac.cancel_jobs(uuid[], text) is 'Cancels jobs: one that has not begun is settled at once, the worker of a running one is asked to abort it.';

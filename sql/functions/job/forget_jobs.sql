@@ -1,0 +1,29 @@
+-- celeriac.forget_jobs(uuid[]) → integer
+-- Removes what is kept of settled jobs; one that is not settled yet will leave nothing when it is.
+-- Returns: how many jobs were found
+-- Writes:  results (delete), attempts (delete), jobs (update)      Locks: the jobs in id order
+-- Called by: src/db/calls/job.ts
+create or replace function celeriac.forget_jobs(p_ids uuid[])
+returns integer
+language plpgsql
+as $$
+declare
+  v_marked integer;
+  v_removed integer;
+begin
+  with mine as materialized (
+    select job.id from celeriac.jobs as job where job.id = any (p_ids) order by job.id for update
+  )
+  update celeriac.jobs as job
+  set options = coalesce(job.options, '{}') || '{"forget": true}'
+  from mine
+  where job.id = mine.id;
+  get diagnostics v_marked = row_count;
+
+  delete from celeriac.results as result where result.id = any (p_ids);
+  get diagnostics v_removed = row_count;
+  delete from celeriac.attempts as attempt where attempt.job_id = any (p_ids);
+  return v_marked + v_removed;
+end
+$$;
+comment on function celeriac.forget_jobs(uuid[]) is 'Removes what is kept of settled jobs; one that is not settled yet will leave nothing when it is.';

@@ -1,0 +1,67 @@
+-- celeriac.retry_jobs(uuid[]) → setof (job_id uuid, outcome text)
+-- Runs jobs again: a settled one returns to its queue with one more attempt allowed, one that waits for its backoff is due now.
+-- Returns: a row per distinct id; outcome = retried, running (nothing changed), unknown
+-- Writes:  jobs, results      Locks: the jobs in id order      Calls: wake_workers
+-- Called by: src/db/calls/job.ts
+create or replace function celeriac.retry_jobs(p_ids uuid[])
+returns table (job_id uuid, outcome text)
+language plpgsql
+as $$
+declare
+  v_now timestamptz := celeriac.clock();
+  v_hurried uuid[];
+  v_returned uuid[];
+  v_queues text[];
+begin
+  with mine as materialized (
+    select job.id from celeriac.jobs as job
+    where job.id = any (p_ids) and job.worker_id is null and job.run_at is not null
+    order by job.id for update
+  ), hurried as (
+    update celeriac.jobs as job
+    set run_at = least(job.run_at, v_now)
+    from mine
+    where job.id = mine.id
+    returning job.id, job.queue
+  )
+  select array_agg(hurried.id), array_agg(distinct hurried.queue) into v_hurried, v_queues from hurried;
+
+  with latest as materialized (
+    select result.id, result.settled_at from celeriac.results as result
+    where result.id = any (p_ids)
+    order by result.id for update
+  ), removed as (
+    delete from celeriac.results as result
+    using latest
+    where result.id = latest.id and result.settled_at = latest.settled_at
+    returning result.*
+  ), returned as (
+    insert into celeriac.jobs (
+      id, run_at, enqueued_at, claimed_at, token, root_id, parent_id, attempt, max_attempts, snoozes, losses, priority,
+      queue, task, args, options, labels, progress
+    )
+    select
+      id, v_now, enqueued_at, claimed_at, token + 1, root_id, parent_id, attempt,
+      greatest(max_attempts, attempt - snoozes - losses + 1), snoozes, losses, priority, queue, task, args, options, labels,
+      progress
+    from removed
+    on conflict do nothing
+    returning id, queue
+  )
+  select array_agg(returned.id), v_queues || array_agg(distinct returned.queue) into v_returned, v_queues from returned;
+
+  perform celeriac.wake_workers(queue, v_now) from (select distinct queue from unnest(v_queues) as queue) as woken
+  where queue is not null;
+
+  return query
+  select
+    given.id,
+    case
+      when given.id = any (v_hurried) or given.id = any (v_returned) then 'retried'
+      when exists (select from celeriac.jobs as job where job.id = given.id) then 'running'
+      else 'unknown'
+    end
+  from (select distinct id from unnest(p_ids) as id) as given;
+end
+$$;
+comment on function celeriac.retry_jobs(uuid[]) is 'Runs jobs again: a settled one returns to its queue with one more attempt allowed, one that waits for its backoff is due now.';

@@ -1,0 +1,134 @@
+-- celeriac.settle_jobs(…) → lost uuid[]
+-- Ends attempts of one worker: the succeeded of a batch in one statement, every other outcome in a second one.
+-- What happens after is this visible list, in order:
+--   succeeded jobs become results · failed attempts are recorded · jobs that run again go back · the rest become results
+-- Args:    p_ids, p_tokens, p_values  succeeded attempts; a value is JSON text or null
+--          p_others  [{id, token, kind, error?, delayMs?, reason?}, …] where kind is
+--                    errored   (a thrown error; delayMs null = never again; attempts left are counted here)
+--                    snoozed   (again after delayMs, not charged)      released (never begun: back to its place)
+--                    discarded (failed for good, not an error of the handler)   cancelled
+-- Returns: lost = attempts this worker no longer holds and that are not settled by it either; null for none
+-- Writes:  jobs, results, attempts      Locks: own jobs in id order
+-- Called by: work_cycle
+create or replace function celeriac.settle_jobs(
+  p_worker_id uuid, p_ids uuid[], p_tokens bigint[], p_values text[], p_others jsonb,
+  out lost uuid[]
+)
+language plpgsql
+-- planner: by primary key whatever the statistics say; those of an empty table once halved the throughput.
+set enable_seqscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
+as $$
+declare
+  v_now timestamptz := celeriac.clock();
+  v_missing bigint := 0;
+  v_count bigint;
+begin
+  if cardinality(p_ids) > 0 then
+    with settled as (
+      delete from celeriac.jobs as job
+      using (
+        select * from unnest(p_ids, p_tokens, p_values) as done (id, token, value) order by done.id
+      ) as done
+      where job.id = done.id and job.token = done.token and job.worker_id = p_worker_id
+      returning job.*, done.value
+    ), kept as (
+      insert into celeriac.results (
+        id, settled_at, run_at, enqueued_at, claimed_at, expires_at, token, worker_id, root_id, parent_id, attempt,
+        max_attempts, snoozes, losses, state, priority, queue, task, args, value, options, labels, progress
+      )
+      select
+        id, v_now, run_at, enqueued_at, claimed_at,
+        v_now + (options ->> 'resultTtlMs')::double precision * interval '1 millisecond',
+        token, worker_id, root_id, parent_id, attempt, max_attempts, snoozes, losses, 'succeeded', priority, queue, task,
+        args, value::jsonb, options, labels, progress
+      from settled
+      where options is null or not options ? 'forget'
+    )
+    select count(*) into v_count from settled;
+    v_missing := cardinality(p_ids) - v_count;
+  end if;
+
+  if p_others is not null then
+    with mine as materialized (
+      select
+        job.*, other.error, other.reason, other.kind,
+        coalesce(other."delayMs", 0) * interval '1 millisecond' as delay,
+        case
+          when other.kind = 'errored'
+            and (other."delayMs" is null or job.attempt - job.snoozes - job.losses >= job.max_attempts) then 'failed'
+          when other.kind = 'discarded' then 'failed'
+          when other.kind = 'cancelled' or job.cancel_requested_at is not null then 'cancelled'
+          else 'pending'
+        end::celeriac.job_state as next_state
+      from jsonb_to_recordset(p_others) as other (
+        id uuid, token bigint, kind text, error jsonb, "delayMs" double precision, reason text
+      )
+      join celeriac.jobs as job on job.id = other.id
+      where job.token = other.token and job.worker_id = p_worker_id
+      order by job.id
+      for update of job
+    ), recorded as (
+      insert into celeriac.attempts (job_id, attempt, token, outcome, worker_id, claimed_at, ended_at, retry_at, error)
+      select
+        id, attempt, token, case next_state when 'pending' then 'retry' else next_state::text end, worker_id, claimed_at,
+        v_now, case next_state when 'pending' then v_now + delay end, error
+      from mine
+      where kind = 'errored' or kind = 'discarded'
+    ), returned as (
+      update celeriac.jobs as job
+      set worker_id = null,
+          run_at = case mine.kind when 'released' then mine.run_at else v_now + mine.delay end,
+          token = job.token + case mine.kind when 'released' then 1 else 0 end,
+          snoozes = job.snoozes + case mine.kind when 'errored' then 0 else 1 end
+      from mine
+      where job.id = mine.id and mine.next_state = 'pending'
+    ), removed as (
+      delete from celeriac.jobs as job
+      using mine
+      where job.id = mine.id and mine.next_state <> 'pending'
+    ), kept as (
+      insert into celeriac.results (
+        id, settled_at, run_at, enqueued_at, claimed_at, expires_at, token, worker_id, root_id, parent_id, attempt,
+        max_attempts, snoozes, losses, state, priority, queue, task, args, error, options, labels, progress
+      )
+      select
+        id, v_now, run_at, enqueued_at, claimed_at,
+        v_now + (options ->> 'resultTtlMs')::double precision * interval '1 millisecond',
+        token, worker_id, root_id, parent_id, attempt, max_attempts, snoozes, losses, next_state, priority, queue, task,
+        args,
+        case next_state
+          when 'cancelled' then jsonb_build_object(
+            'name', 'JobCancelledError', 'code', 'JOB_CANCELLED', 'message', coalesce(reason, cancel_reason, 'cancelled'))
+          else error
+        end,
+        options, labels, progress
+      from mine
+      where next_state <> 'pending' and (options is null or not options ? 'forget')
+    )
+    select count(*) into v_count from mine;
+    v_missing := v_missing + jsonb_array_length(p_others) - v_count;
+  end if;
+
+  -- Rare: an attempt is not lost when the table shows that it was settled by this very token; then only the answer was.
+  if v_missing > 0 then
+    select array_agg(sent.id)
+    into lost
+    from (
+      select id, token from unnest(p_ids, p_tokens) as done (id, token)
+      union all
+      select other.id, other.token from jsonb_to_recordset(p_others) as other (id uuid, token bigint)
+    ) as sent
+    where not exists (
+        select from celeriac.results as result
+        where result.id = sent.id and result.token = sent.token and result.worker_id = p_worker_id
+      )
+      and not exists (
+        select from celeriac.jobs as job
+        where job.id = sent.id and job.token between sent.token and sent.token + 1 and job.worker_id is null
+      );
+  end if;
+end
+$$;
+comment on function celeriac.settle_jobs(uuid, uuid[], bigint[], text[], jsonb) is 'Ends attempts of one worker: the succeeded of a batch in one statement, every other outcome in a second one.';

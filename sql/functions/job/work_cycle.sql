@@ -1,0 +1,77 @@
+-- celeriac.work_cycle(…) → text
+-- One turn of a worker: settles what it has finished and claims what it may run next, in one call and one transaction.
+-- Args:    p_ids … p_others  see settle_jobs
+--          p_tasks   tasks the worker has registered; it is given no others
+--          p_wanted  jobs to claim at most, in all; 0 claims nothing
+--          p_looks   [[queue, [[priority, floor run_at or null, floor id or null], …]], …] in the order to look
+-- Returns: JSON [lost ids or null, whether anybody listens for results, ms until the next job is due or null, now in ms,
+--          [[queue, priority, run_at of the last one, jobs], …]]; see src/db/calls/work-cycle.ts
+-- Writes:  jobs, results, attempts      Calls: settle_jobs, find_priorities, claim_jobs
+-- Called by: src/db/calls/work-cycle.ts
+create or replace function celeriac.work_cycle(
+  p_worker_id uuid, p_ids uuid[], p_tokens bigint[], p_values text[], p_others jsonb,
+  p_tasks text[], p_wanted integer, p_looks jsonb
+)
+returns text
+language plpgsql
+as $$
+declare
+  v_now timestamptz := celeriac.clock();
+  v_lost uuid[];
+  v_left integer := p_wanted;
+  v_look jsonb;
+  v_queue text;
+  v_priority smallint;
+  v_floor jsonb;
+  v_claim record;
+  v_groups text := '';
+  v_next timestamptz;
+  v_due timestamptz;
+begin
+  if cardinality(p_ids) > 0 or p_others is not null then
+    v_lost := celeriac.settle_jobs(p_worker_id, p_ids, p_tokens, p_values, p_others);
+  end if;
+
+  if p_wanted > 0 then
+    for v_look in select look from jsonb_array_elements(p_looks) as look loop
+      v_queue := v_look ->> 0;
+      foreach v_priority in array coalesce(celeriac.find_priorities(
+        v_queue,
+        array (select (known -> 0)::smallint from jsonb_array_elements(v_look -> 1) as known)
+      ), '{}') loop
+        v_floor := (
+          select known from jsonb_array_elements(v_look -> 1) as known where (known -> 0)::smallint = v_priority
+        );
+        select claimed, taken, last_run_at
+        into v_claim
+        from celeriac.claim_jobs(
+          p_worker_id, v_queue, v_priority, p_tasks, v_left,
+          coalesce((v_floor ->> 1)::timestamptz, '-infinity'),
+          coalesce((v_floor ->> 2)::uuid, '00000000-0000-0000-0000-000000000000')
+        );
+        v_groups := v_groups || case v_groups when '' then '' else ',' end
+          || '[' || to_json(v_queue) || ',' || v_priority || ',' || coalesce(to_json(v_claim.last_run_at)::text, 'null')
+          || ',' || coalesce(v_claim.claimed, '[]') || ']';
+        v_left := v_left - v_claim.taken;
+        exit when v_left <= 0;
+
+        select job.run_at
+        into v_due
+        from celeriac.jobs as job
+        where job.queue = v_queue and job.priority = v_priority and job.run_at > v_now
+        order by job.run_at
+        limit 1;
+        v_next := least(v_next, v_due);
+      end loop;
+      exit when v_left <= 0;
+    end loop;
+  end if;
+
+  return '[' || coalesce(to_json(v_lost)::text, 'null')
+    || ',' || exists (select from celeriac.listeners as listener where listener.expires_at > v_now)
+    || ',' || coalesce((extract(epoch from v_next - v_now) * 1000)::text, 'null')
+    || ',' || extract(epoch from v_now) * 1000
+    || ',[' || v_groups || ']]';
+end
+$$;
+comment on function celeriac.work_cycle(uuid, uuid[], bigint[], text[], jsonb, text[], integer, jsonb) is 'One turn of a worker: settles what it has finished and claims what it may run next, in one call and one transaction.';

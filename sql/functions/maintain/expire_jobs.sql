@@ -1,0 +1,44 @@
+-- celeriac.expire_jobs(integer) → integer
+-- Cancels jobs that had not begun when it became too late to (expires_at); the claim only passes them over.
+-- Args:    p_most  jobs to take at most; call again while it returns that many
+-- Returns: how many were cancelled
+-- Writes:  jobs (delete), results (insert)      Locks: the jobs, without waiting
+-- Called by: src/db/calls/maintain.ts
+create or replace function celeriac.expire_jobs(p_most integer)
+returns integer
+language plpgsql
+as $$
+declare
+  v_now timestamptz := celeriac.clock();
+  v_expired uuid[];
+begin
+  with late as materialized (
+    select job.id from celeriac.jobs as job
+    where job.expires_at <= v_now and job.worker_id is null
+    order by job.expires_at
+    limit p_most
+    for update skip locked
+  ), removed as (
+    delete from celeriac.jobs as job using late where job.id = late.id returning job.*
+  ), kept as (
+    insert into celeriac.results (
+      id, settled_at, run_at, enqueued_at, claimed_at, expires_at, token, worker_id, root_id, parent_id, attempt,
+      max_attempts, snoozes, losses, state, priority, queue, task, args, error, options, labels, progress
+    )
+    select
+      id, v_now, run_at, enqueued_at, claimed_at,
+      v_now + (options ->> 'resultTtlMs')::double precision * interval '1 millisecond',
+      token + 1, null, root_id, parent_id, attempt, max_attempts, snoozes, losses, 'cancelled', priority, queue, task, args,
+      jsonb_build_object('name', 'JobCancelledError', 'code', 'JOB_EXPIRED',
+        'message', 'expired: it had not begun by ' || to_char(expires_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"')),
+      options, labels, progress
+    from removed
+    where options is null or not options ? 'forget'
+  )
+  select array_agg(removed.id) into v_expired from removed;
+  perform pg_notify(celeriac.channel(), 's ' || id) from unnest(v_expired) as id
+  where exists (select from celeriac.listeners as listener where listener.expires_at > v_now);
+  return coalesce(cardinality(v_expired), 0);
+end
+$$;
+comment on function celeriac.expire_jobs(integer) is 'Cancels jobs that had not begun when it became too late to (expires_at); the claim only passes them over.';

@@ -1,0 +1,68 @@
+-- celeriac.prune_results(double precision, integer) → dropped integer, deleted integer
+-- Removes history: days older than the retention are dropped whole, results with a time to live of their own are deleted.
+-- A day that holds results which may still be kept longer (their own time to live) loses the others and stays.
+-- Args:    p_retention_ms  age in ms from which on a day goes; null keeps every day
+--          p_most          rows to delete at most; call again while it returns that many
+-- Returns: partitions dropped and rows deleted
+-- Writes:  results, attempts      Locks: the partitions it drops
+-- Called by: src/db/calls/maintain.ts
+create or replace function celeriac.prune_results(
+  p_retention_ms double precision, p_most integer, out dropped integer, out deleted integer
+)
+language plpgsql
+as $$
+declare
+  v_now timestamptz := celeriac.clock();
+  v_horizon timestamptz := v_now - p_retention_ms * interval '1 millisecond';
+  v_day record;
+  v_kept boolean;
+  v_count integer;
+begin
+  dropped := 0;
+  deleted := 0;
+  for v_day in
+    select child.relname as name, parent.relname as parent
+    from pg_inherits as inheritance
+    join pg_class as child on child.oid = inheritance.inhrelid
+    join pg_class as parent on parent.oid = inheritance.inhparent
+    where inheritance.inhparent in ('celeriac.results'::regclass, 'celeriac.attempts'::regclass)
+      and child.relname ~ '_\d{8}$'
+      and (to_date(right(child.relname, 8), 'YYYYMMDD') + 1)::timestamp at time zone 'UTC' <= v_horizon
+    order by child.relname
+  loop
+    v_kept := false;
+    if v_day.parent = 'results' then
+      execute format('select exists (select from celeriac.%I where expires_at > $1)', v_day.name) into v_kept using v_now;
+    end if;
+    if not v_kept then
+      execute format('drop table celeriac.%I', v_day.name);
+      dropped := dropped + 1;
+    else
+      execute format(
+        'delete from celeriac.%I where ctid = any (array(select ctid from celeriac.%I where expires_at is null limit $1))',
+        v_day.name, v_day.name
+      ) using p_most - deleted;
+      get diagnostics v_count = row_count;
+      deleted := deleted + v_count;
+    end if;
+  end loop;
+
+  delete from celeriac.results as result
+  using (
+    select result.id, result.settled_at from celeriac.results as result
+    where result.expires_at <= v_now
+    limit greatest(p_most - deleted, 0)
+  ) as late
+  where result.id = late.id and result.settled_at = late.settled_at;
+  get diagnostics v_count = row_count;
+  deleted := deleted + v_count;
+
+  delete from celeriac.results_default as result
+  where result.settled_at < v_horizon and result.expires_at is null;
+  get diagnostics v_count = row_count;
+  deleted := deleted + v_count;
+  delete from celeriac.attempts_default as attempt where attempt.ended_at < v_horizon;
+  delete from celeriac.listeners as listener where listener.expires_at < v_now - interval '1 hour';
+end
+$$;
+comment on function celeriac.prune_results(double precision, integer) is 'Removes history: days older than the retention are dropped whole, results with a time to live of their own are deleted.';

@@ -1,0 +1,27 @@
+-- celeriac.register_worker(…) → void
+-- Enters a worker that has just started; its id is new with every start, so it inherits nothing.
+-- Args:    p_presence_key  advisory lock key that its control session holds already
+-- Writes:  workers (insert), queues (insert)      Called by: src/db/calls/worker.ts
+create or replace function celeriac.register_worker(
+  p_id uuid, p_presence_key bigint, p_name text, p_host text, p_pid integer, p_version text,
+  p_queues text[], p_tasks text[], p_concurrency integer
+)
+returns void
+language plpgsql
+as $$
+declare
+  v_now timestamptz := celeriac.clock();
+begin
+  insert into celeriac.queues (name, created_at)
+  select distinct name, v_now from unnest(p_queues) as name order by name
+  on conflict do nothing;
+  insert into celeriac.workers (
+    id, presence_key, name, host, pid, version, queues, tasks, concurrency, started_at, heartbeat_at, postmaster_started_at
+  )
+  values (
+    p_id, p_presence_key, p_name, p_host, p_pid, p_version, p_queues, p_tasks, p_concurrency, v_now, v_now,
+    pg_postmaster_start_time()
+  );
+end
+$$;
+comment on function celeriac.register_worker(uuid, bigint, text, text, integer, text, text[], text[], integer) is 'Enters a worker that has just started; its id is new with every start, so it inherits nothing.';

@@ -1,0 +1,104 @@
+import { plainArray } from '../array-literal.ts'
+import type { Database, Executor } from '../database.ts'
+
+/** What a worker says about itself when it starts. */
+export interface WorkerEntry {
+  readonly id: string
+  readonly presenceKey: string
+  readonly name: string
+  readonly host: string
+  readonly pid: number
+  readonly version: string
+  readonly queues: readonly string[]
+  readonly tasks: readonly string[]
+  readonly concurrency: number
+}
+
+export async function registerWorker(database: Database, worker: WorkerEntry, executor?: Executor): Promise<void> {
+  await database.call(
+    'register_worker',
+    [
+      worker.id,
+      worker.presenceKey,
+      worker.name,
+      worker.host,
+      worker.pid,
+      worker.version,
+      [...worker.queues],
+      [...worker.tasks],
+      worker.concurrency,
+    ],
+    executor,
+  )
+}
+
+/** What a worker says about itself while it lives. */
+export interface Heartbeat {
+  readonly id: string
+  readonly running: number
+  readonly idle: boolean
+  readonly stopping: boolean
+  readonly tasks: readonly string[]
+  readonly stats: Readonly<Record<string, number>>
+  readonly leads: boolean
+  /** Attempts to ask about. */
+  readonly attempts: readonly { readonly id: string; readonly token: number }[]
+}
+
+/** What a worker is told with its heartbeat. */
+export interface HeartbeatAnswer {
+  /** False when it was taken for dead. */
+  readonly known: boolean
+  readonly leads: boolean
+  readonly lost: readonly string[]
+  readonly cancelled: readonly { readonly id: string; readonly reason: string }[]
+}
+
+export async function recordHeartbeat(
+  database: Database,
+  beat: Heartbeat,
+  executor: Executor,
+): Promise<HeartbeatAnswer> {
+  const [row] = await database.call(
+    'record_heartbeat',
+    [
+      beat.id,
+      beat.running,
+      beat.idle,
+      beat.stopping,
+      [...beat.tasks],
+      JSON.stringify(beat.stats),
+      plainArray(beat.attempts.map((attempt) => attempt.id)),
+      plainArray(beat.attempts.map((attempt) => attempt.token)),
+      beat.leads,
+    ],
+    executor,
+  )
+  const reasons = (row?.reasons as string[] | null) ?? []
+  return {
+    known: row?.known === true,
+    leads: row?.leads === true,
+    lost: (row?.lost as string[] | null) ?? [],
+    cancelled: ((row?.cancelled as string[] | null) ?? []).map((id, index) => ({ id, reason: reasons[index] ?? '' })),
+  }
+}
+
+export async function announceIdle(database: Database, workerId: string): Promise<void> {
+  await database.call('announce_idle', [workerId])
+}
+
+/** Removes a worker and gives back what it still holds; returns how many jobs went back. */
+export async function deregisterWorker(database: Database, workerId: string): Promise<number> {
+  const [row] = await database.call('deregister_worker', [workerId, '{}'])
+  return Number(row?.deregister_worker ?? 0)
+}
+
+/** Gives back jobs the table says a worker holds, except those it knows of; returns how many. */
+export async function releaseWorkerJobs(
+  database: Database,
+  workerId: string,
+  kept: readonly string[],
+): Promise<number> {
+  const [row] = await database.call('release_worker_jobs', [workerId, plainArray(kept)])
+  return Number(row?.release_worker_jobs ?? 0)
+}

@@ -1,0 +1,153 @@
+/*
+ * migrate: brings the files of sql/ into a database and says whether they are there. Numbered migrations are applied
+ * once; functions and views are re-applied when their text changes. Everything happens in one transaction under one
+ * advisory lock, so that any number of processes may migrate at once. Called by the app, the CLI and tests.
+ */
+import pg from 'pg'
+import { CeleriacError } from '../base/errors.ts'
+import { clientConfig, connectFailed, type DatabaseInput, isConnectionError, poolConfig } from '../db/connection.ts'
+import { readSql, type SqlText } from './read-sql.ts'
+
+/** Where and under which name to install. */
+export interface MigrateOptions {
+  readonly database: DatabaseInput
+  /** @defaultValue 'celeriac' */
+  readonly schema?: string
+  /** Days of partitions to make ahead. @defaultValue 7 */
+  readonly days?: number
+}
+
+/** What `migrate` did, or would do. */
+export interface MigrateReport {
+  readonly schema: string
+  /** Names of the files that were applied, in order; empty when everything was there. */
+  readonly applied: readonly string[]
+}
+
+const OLDEST_SERVER = 150_000
+
+/**
+ * Installs or updates the schema.
+ *
+ * One transaction: either everything pending is applied or nothing. Concurrent calls wait for each other and find
+ * nothing left to do.
+ * @throws {CeleriacError} `SCHEMA_AHEAD` when the database holds migrations this version does not know,
+ * `SERVER_UNSUPPORTED`, `PERMISSION_DENIED`, `CONNECT_FAILED`.
+ */
+export async function migrate(options: MigrateOptions): Promise<MigrateReport> {
+  const schema = options.schema ?? 'celeriac'
+  const files = readSql(schema)
+  return withClient(options.database, async (client) => {
+    await assertServer(client)
+    await client.query('begin isolation level read committed read write')
+    try {
+      await client.query('select pg_advisory_xact_lock(hashtextextended($1, 0))', [`celeriac.migrate.${schema}`])
+      await client.query("set local lock_timeout = '10s'; set local check_function_bodies = off")
+      const pending = await pendingFiles(client, schema, files)
+      for (const file of pending) {
+        await client.query(file.text)
+        await client.query(LEDGER(schema), [file.name, file.kind, file.checksum])
+      }
+      await client.query(`select "${schema}".make_partitions($1)`, [options.days ?? 7])
+      await client.query('commit')
+      return { schema, applied: pending.map((file) => file.name) }
+    } catch (error) {
+      await client.query('rollback').catch(() => undefined)
+      throw explain(error, schema)
+    }
+  })
+}
+
+/** Names of the files that `migrate` would apply; writes nothing. */
+export async function pendingMigrations(options: MigrateOptions): Promise<readonly string[]> {
+  const schema = options.schema ?? 'celeriac'
+  const files = readSql(schema)
+  return withClient(options.database, async (client) => {
+    await assertServer(client)
+    return (await pendingFiles(client, schema, files)).map((file) => file.name)
+  })
+}
+
+/**
+ * The whole installation as plain SQL, for tools such as Flyway, dbmate, Prisma or Knex.
+ *
+ * Runs in one transaction under `psql -1 -f`; holds no psql commands and no dollar-brace placeholders.
+ */
+export function printSql(schema = 'celeriac'): string {
+  const quoted = (text: string): string => `'${text.replaceAll("'", "''")}'`
+  const files = readSql(schema).map(
+    (file) =>
+      `-- ${file.kind} ${file.name}\n${file.text.trimEnd()}\n\n${LEDGER(schema)
+        .replace('$1', quoted(file.name))
+        .replace('$2', quoted(file.kind))
+        .replace('$3', quoted(file.checksum))};\n`,
+  )
+  return `set check_function_bodies = off;\n\n${files.join('\n')}\nselect "${schema}".make_partitions(7);\n`
+}
+
+const LEDGER = (schema: string): string =>
+  `insert into "${schema}".migrations (name, kind, checksum) values ($1, $2, $3)
+on conflict (name) do update set checksum = excluded.checksum, applied_at = statement_timestamp()`
+
+async function pendingFiles(client: pg.Client, schema: string, files: readonly SqlText[]): Promise<SqlText[]> {
+  const installed = await client.query(`select to_regclass('"${schema}".migrations') is not null as yes`)
+  if (installed.rows[0]?.yes !== true) return [...files]
+  const ledger = await client.query(`select name, kind, checksum from "${schema}".migrations`)
+  const applied = new Map(ledger.rows.map((row) => [String(row.name), row as { kind: string; checksum: string }]))
+  const known = new Set(files.map((file) => file.name))
+  const unknown = [...applied].filter(([name, row]) => row.kind === 'migration' && !known.has(name))
+  if (unknown.length > 0) {
+    throw new CeleriacError('SCHEMA_AHEAD', {
+      schema,
+      found: unknown.map(([name]) => name).join(', '),
+      needed: files.filter((file) => file.kind === 'migration').at(-1)?.name ?? 'none',
+    })
+  }
+  return files.filter((file) => {
+    const row = applied.get(file.name)
+    return row === undefined || (file.kind !== 'migration' && row.checksum !== file.checksum)
+  })
+}
+
+async function assertServer(client: pg.Client): Promise<void> {
+  const { rows } = await client.query(
+    `select current_setting('server_version_num')::int as number, current_setting('server_version') as version,
+      pg_encoding_to_char(encoding) as encoding from pg_database where datname = current_database()`,
+  )
+  const row = rows[0] as { number: number; version: string; encoding: string }
+  if (row.number < OLDEST_SERVER) {
+    throw new CeleriacError('SERVER_UNSUPPORTED', {
+      found: `PostgreSQL ${row.version} is too old`,
+      needed: '15 or newer',
+    })
+  }
+  if (row.encoding !== 'UTF8') {
+    throw new CeleriacError('SERVER_UNSUPPORTED', { found: `database encoding is ${row.encoding}`, needed: 'UTF8' })
+  }
+}
+
+async function withClient<Result>(
+  database: DatabaseInput,
+  work: (client: pg.Client) => Promise<Result>,
+): Promise<Result> {
+  const config = poolConfig(database)
+  const client = new pg.Client(clientConfig(config, 'migrate'))
+  client.on('error', () => undefined)
+  try {
+    await client.connect()
+    return await work(client)
+  } catch (error) {
+    throw isConnectionError(error) ? connectFailed(config, error) : error
+  } finally {
+    await client.end().catch(() => undefined)
+  }
+}
+
+function explain(error: unknown, schema: string): unknown {
+  if (!(error instanceof Error) || !('code' in error) || error.code !== '42501') return error
+  return new CeleriacError(
+    'PERMISSION_DENIED',
+    { role: 'the connecting role', action: error.message, remedy: `let it create schema "${schema}", or migrate as its owner` },
+    { cause: error },
+  )
+}

@@ -1,0 +1,30 @@
+import { createHash } from 'node:crypto'
+import { assertSchemaName } from '../base/names.ts'
+import { type SqlFile, sqlFiles } from './sql-source.ts'
+
+/** A file of `sql/` for one schema name, with the checksum of its text. */
+export interface SqlText extends SqlFile {
+  /** SHA-256 of the text as it stands in the repository, whatever the schema is called. */
+  readonly checksum: string
+}
+
+/**
+ * Gives the files of `sql/` for a schema name, in the order they are applied.
+ *
+ * The files say `celeriac.` literally and run under `psql -f` as they are; under another name that one qualifier,
+ * and the schema's own name where it is created, are replaced.
+ */
+export function readSql(schema: string): readonly SqlText[] {
+  assertSchemaName(schema)
+  return sqlFiles().map((file) => ({
+    ...file,
+    checksum: createHash('sha256').update(file.text).digest('hex'),
+    text: schema === 'celeriac' ? file.text : rename(file.text, schema),
+  }))
+}
+
+function rename(text: string, schema: string): string {
+  return text
+    .replaceAll(/\bceleriac\.(?=[a-z_%'])/g, `${schema}.`)
+    .replaceAll(/\bschema (if not exists )?celeriac\b/g, (_, exists: string | undefined) => `schema ${exists ?? ''}${schema}`)
+}
