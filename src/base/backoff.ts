@@ -1,4 +1,4 @@
-import { type Duration, toMs } from './duration.ts'
+import { type Duration, formatMs, toMs } from './duration.ts'
 import { CeleriacError } from './errors.ts'
 import type { Json } from './json.ts'
 import { preview } from './text.ts'
@@ -118,7 +118,8 @@ function checkExponential(given: UncheckedExponential, option = 'backoff'): Expo
   }
   if (typeof jitter !== 'boolean')
     throw refusal(`${option}.jitter`, `must be true or false; got ${preview(jitter)}`)
-  if (baseMs > maxMs) throw refusal(`${option}.base`, `is ${baseMs} ms, longer than max (${maxMs} ms)`)
+  if (baseMs > maxMs)
+    throw refusal(`${option}.base`, `is ${formatMs(baseMs)}, longer than max (${formatMs(maxMs)})`)
   return { kind, baseMs, factor, maxMs, jitter }
 }
 

@@ -60,6 +60,8 @@ function show(value: unknown, max: number): string {
   }
 }
 
+const PART_OF_ESCAPE = /\\(u[0-9a-f]{0,3})?$/
+
 /** A string in quotes; control, format and bidi characters, lone surrogates and line separators as `\uXXXX`. */
 export function quote(text: string, max = 60): string {
   const shown = text.length > max - 2 ? clip(text, max - 2) : text
@@ -69,7 +71,8 @@ export function quote(text: string, max = 60): string {
       .map((unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)
       .join(''),
   )
-  return escaped.length <= max ? escaped : `${clip(escaped.slice(0, -1), max - 1)}"`
+  if (escaped.length <= max) return escaped
+  return `${escaped.slice(0, max - 2).replace(PART_OF_ESCAPE, '')}…"`
 }
 
 function kindOf(value: object): string {
