@@ -12,7 +12,7 @@ export interface Walk {
   readonly subject: Subject
   /** `tags`: what JSON lacks becomes a tag. `json`: a codec of the user's has done that, the rest is refused. */
   readonly mode: 'tags' | 'json'
-  /** Values still allowed; each takes at least two bytes of JSON. */
+  /** Values still allowed; each takes at least a byte of JSON. */
   valuesLeft: number
   /** Makes the error for too many values. */
   readonly tooLarge: () => CeleriacError
@@ -33,7 +33,11 @@ export function encodeTree(value: unknown, spot: Spot, depth: number, walk: Walk
       return value
     case 'number':
       if (Number.isFinite(value)) return value
-      throw new CeleriacError('JSON_NUMBER', { place: placeOf(walk.subject, spot), number: value }, at(spot))
+      throw new CeleriacError(
+        'JSON_NUMBER',
+        { place: placeOf(walk.subject, spot), number: String(value) },
+        at(spot),
+      )
     case 'bigint':
       if (walk.mode === 'tags') return { $bigint: String(value) }
       throw new CeleriacError('JSON_BIGINT', { place: placeOf(walk.subject, spot) }, at(spot))
@@ -44,7 +48,7 @@ export function encodeTree(value: unknown, spot: Spot, depth: number, walk: Walk
     case 'symbol':
       throw cannotStore(`a ${typeof value}`, spot, walk)
     case 'object':
-      return value === null ? null : reading(spot, () => encodeObject(value, spot, depth, walk))
+      return value === null ? null : reading(spot, walk, () => encodeObject(value, spot, depth, walk))
   }
 }
 
@@ -54,14 +58,16 @@ function encodeObject(value: object, spot: Spot, depth: number, walk: Walk): Jso
     const facts = { place: placeOf(walk.subject, spot), target: pathOf(above) }
     throw new CeleriacError('JSON_CYCLE', facts, at(spot))
   }
-  if (depth > MAX_DEPTH) {
-    const top = argumentOf(spot, walk.subject)
-    throw new CeleriacError('JSON_DEPTH', { place: placeOf(walk.subject, top), limit: MAX_DEPTH }, at(spot))
-  }
+  if (depth > MAX_DEPTH) throw tooDeep(spot, walk)
   const here: Spot = { ...spot, value }
   if (Array.isArray(value)) return encodeArray(value, here, depth, walk)
   if (isPlainObject(value)) return encodePlain(value, here, depth, walk)
   return encodeSpecial(value, here, depth, walk)
+}
+
+function tooDeep(spot: Spot, { subject }: Walk): CeleriacError {
+  const place = placeOf(subject, argumentOf(spot, subject))
+  return new CeleriacError('JSON_DEPTH', { place, limit: MAX_DEPTH }, at(spot))
 }
 
 function encodeArray(list: readonly unknown[], here: Spot, depth: number, walk: Walk): Json {
@@ -147,7 +153,7 @@ function base64(bytes: Uint8Array): string {
 function child(holder: object, key: string | number, here: Spot, depth: number, walk: Walk): Json {
   const spot: Spot = { parent: here, key }
   return encodeTree(
-    reading(spot, () => Reflect.get(holder, key)),
+    reading(spot, walk, () => Reflect.get(holder, key)),
     spot,
     depth + 1,
     walk,
@@ -159,11 +165,14 @@ function under(value: unknown, key: string | number, here: Spot, depth: number, 
 }
 
 /** Getters, proxies and toJSON are the user's code: what they throw is reported with the place. */
-function reading<Value>(spot: Spot, read: () => Value): Value {
+function reading<Value>(spot: Spot, walk: Walk, read: () => Value): Value {
   try {
     return read()
   } catch (error) {
     if (isCeleriacError(error)) throw error
+    // Called from deep within, or through many toJSON(), the stack may end before our own bound does.
+    if (error instanceof RangeError && error.message.startsWith('Maximum call stack'))
+      throw tooDeep(spot, walk)
     const reason = error instanceof Error ? clip(error.message, 60) : preview(error)
     throw new CeleriacError('JSON_GETTER', { place: pathOf(spot), reason }, { cause: error, ...at(spot) })
   }
@@ -174,15 +183,15 @@ function checkKey(holder: object, key: string, here: Spot, walk: Walk): void {
   const refused =
     key === '__proto__'
       ? key
-      : key === 'constructor' && holdsPrototype(holder, here)
+      : key === 'constructor' && holdsPrototype(holder, here, walk)
         ? 'constructor.prototype'
         : null
   if (refused === null) return
   throw new CeleriacError('JSON_PROTO', { place: placeOf(walk.subject, here), key: refused }, at(here))
 }
 
-function holdsPrototype(holder: object, here: Spot): boolean {
-  const inner = reading({ parent: here, key: 'constructor' }, () => Reflect.get(holder, 'constructor'))
+function holdsPrototype(holder: object, here: Spot, walk: Walk): boolean {
+  const inner = reading({ parent: here, key: 'constructor' }, walk, () => Reflect.get(holder, 'constructor'))
   return typeof inner === 'object' && inner !== null && Object.hasOwn(inner, 'prototype')
 }
 

@@ -1,3 +1,4 @@
+import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { type CeleriacError, type ErrorCode, errorOfItem } from '../../src/base/errors.ts'
 import { decodeArgs, decodeValue, encodeArgs, encodeResult, hasTags } from '../../src/base/json.ts'
@@ -20,6 +21,7 @@ const deep = (levels: number) => {
 const boom = () => {
   throw new Error('boom')
 }
+const endless: object = { toJSON: () => ({ again: endless }) }
 const shared = () => {
   let value: unknown = 1
   for (let level = 0; level < 40; level += 1) value = [value, value]
@@ -67,6 +69,12 @@ const ARGS: readonly (readonly [string, unknown, ErrorCode, string])[] = [
   [
     'B-05 depth of a hundred thousand',
     deep(100_000),
+    'JSON_DEPTH',
+    'argument $[0] is nested deeper than 512 levels',
+  ],
+  [
+    'B-05 depth of a toJSON without end',
+    endless,
     'JSON_DEPTH',
     'argument $[0] is nested deeper than 512 levels',
   ],
@@ -338,5 +346,19 @@ describe('hasTags', () => {
     [`[${`${'9'.repeat(308)},`.repeat(50)}1]`, false],
   ])('looks for tags and numbers out of range in %s', (text, expected) => {
     expect(hasTags(text)).toBe(expected)
+  })
+
+  test('agrees with a slow search for long numbers', () => {
+    const run = fc.tuple(
+      fc.constantFrom(1, 306, 307, 308, 309, 310, 616, 700),
+      fc.constantFrom(',', ',-', ', a '),
+    )
+    fc.assert(
+      fc.property(fc.array(run, { maxLength: 6 }), (runs) => {
+        const text = runs.map(([digits, end]) => '9'.repeat(digits) + end).join('')
+        expect(hasTags(text)).toBe(/\d{309}/.test(text))
+      }),
+      { numRuns: 1000 },
+    )
   })
 })
