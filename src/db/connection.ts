@@ -65,7 +65,8 @@ export function serverOf(config: pg.PoolConfig): { server: string; role: string;
   }
 }
 
-const CONNECTION_CODES = /^(08|57P|53300|28|3D000)|^(ECONN|ENOTFOUND|ETIMEDOUT|EPIPE|EHOSTUNREACH|ENETUNREACH|EAI_)/
+const CONNECTION_CODES =
+  /^(08|57P|53300|28|3D000)|^(ECONN|ENOTFOUND|ETIMEDOUT|EPIPE|EHOSTUNREACH|ENETUNREACH|EAI_)/
 
 /** Whether an error means that the server could not be reached or went away, rather than refused a statement. */
 export function isConnectionError(error: unknown): boolean {

@@ -41,6 +41,7 @@ export class Listener {
   readonly #database: Database
   readonly #listen: boolean
   readonly #hints = new Set<Partial<Hints>>()
+  readonly #holders = new Set<object>()
   #client: pg.Client | undefined
   #starting: Promise<void> | undefined
   #stopped = false
@@ -85,7 +86,8 @@ export class Listener {
   readonly session: Executor = {
     query: async (statement: Statement) => {
       const client = this.#client
-      if (client === undefined) throw new Error('Connection terminated: the control session is being reopened')
+      if (client === undefined)
+        throw new Error('Connection terminated: the control session is being reopened')
       return this.#guarded(client, statement)
     },
   }
@@ -95,11 +97,16 @@ export class Listener {
     return this.session.query(callOf(this.#database.schema, name, values))
   }
 
-  /** Lets the process end while this session is open, or not. */
-  hold(held: boolean): void {
-    const stream = this.#client === undefined ? undefined : streamOf(this.#client)
-    if (held) stream?.ref()
-    else stream?.unref()
+  /** Keeps the process from ending while this session is open, on behalf of `owner`; nobody does so lets it end. */
+  hold(owner: object, held: boolean): void {
+    if (held) this.#holders.add(owner)
+    else this.#holders.delete(owner)
+    if (this.#client !== undefined) this.#hold(this.#client)
+  }
+
+  #hold(client: pg.Client): void {
+    if (this.#holders.size > 0) streamOf(client)?.ref()
+    else streamOf(client)?.unref()
   }
 
   async stop(): Promise<void> {
@@ -108,7 +115,9 @@ export class Listener {
     await this.#starting?.catch(() => undefined)
     const client = this.#client
     this.#client = undefined
-    await client?.end().catch(() => undefined)
+    if (client === undefined) return
+    streamOf(client)?.ref()
+    await client.end().catch(() => undefined)
   }
 
   async #connect(): Promise<void> {
@@ -120,9 +129,11 @@ export class Listener {
     await client.connect()
     try {
       // A host that vanishes must be noticed in seconds: the locks of this session speak for the process.
-      await client.query(
-        'set tcp_keepalives_idle = 5; set tcp_keepalives_interval = 2; set tcp_keepalives_count = 3; set tcp_user_timeout = 10000',
-      ).catch(() => undefined)
+      await client
+        .query(
+          'set tcp_keepalives_idle = 5; set tcp_keepalives_interval = 2; set tcp_keepalives_count = 3; set tcp_user_timeout = 10000',
+        )
+        .catch(() => undefined)
       client.on('notification', (message) => this.#hear(message.payload ?? ''))
       if (this.#channel === '') {
         const rows = (await client.query(`select "${this.#database.schema}".channel() as channel`)).rows
@@ -140,6 +151,7 @@ export class Listener {
       return
     }
     this.#client = client
+    this.#hold(client)
     this.#reconnects = 0
     client.once('end', () => this.#lost(client, new Error('Connection terminated')))
     this.#watch(client)

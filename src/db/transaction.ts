@@ -55,9 +55,10 @@ export function callerTransaction(tx: unknown): CallerTransaction {
 }
 
 function client(tx: ClientLike): CallerTransaction {
-  const status = 'getTransactionStatus' in tx && typeof tx.getTransactionStatus === 'function'
-    ? (tx.getTransactionStatus() as string | null)
-    : null
+  const status =
+    'getTransactionStatus' in tx && typeof tx.getTransactionStatus === 'function'
+      ? (tx.getTransactionStatus() as string | null)
+      : null
   if (status === 'I') throw new CeleriacError('TX_IDLE', {})
   if (status === 'E') throw new CeleriacError('TX_ABORTED', {})
   const connection = 'connection' in tx ? (tx.connection as ConnectionLike | undefined) : undefined
@@ -84,7 +85,8 @@ function kysely(tx: KyselyLike): CallerTransaction {
   if (tx.isTransaction === false) throw new CeleriacError('TX_IDLE', {})
   return {
     executor: {
-      query: async ({ text, values }) => (await tx.executeQuery(CompiledQuery.raw(text, [...values]))).rows as Row[],
+      query: async ({ text, values }) =>
+        (await tx.executeQuery(CompiledQuery.raw(text, [...values]))).rows as Row[],
     },
     onceEnded: null,
   }

@@ -5,7 +5,13 @@
  */
 import pg from 'pg'
 import { CeleriacError } from '../base/errors.ts'
-import { clientConfig, connectFailed, type DatabaseInput, isConnectionError, poolConfig } from '../db/connection.ts'
+import {
+  clientConfig,
+  connectFailed,
+  type DatabaseInput,
+  isConnectionError,
+  poolConfig,
+} from '../db/connection.ts'
 import { readSql, type SqlText } from './read-sql.ts'
 
 /** Where and under which name to install. */
@@ -41,7 +47,9 @@ export async function migrate(options: MigrateOptions): Promise<MigrateReport> {
     await assertServer(client)
     await client.query('begin isolation level read committed read write')
     try {
-      await client.query('select pg_advisory_xact_lock(hashtextextended($1, 0))', [`celeriac.migrate.${schema}`])
+      await client.query('select pg_advisory_xact_lock(hashtextextended($1, 0))', [
+        `celeriac.migrate.${schema}`,
+      ])
       await client.query("set local lock_timeout = '10s'; set local check_function_bodies = off")
       const pending = await pendingFiles(client, schema, files)
       for (const file of pending) {
@@ -89,11 +97,17 @@ const LEDGER = (schema: string): string =>
   `insert into "${schema}".migrations (name, kind, checksum) values ($1, $2, $3)
 on conflict (name) do update set checksum = excluded.checksum, applied_at = statement_timestamp()`
 
-async function pendingFiles(client: pg.Client, schema: string, files: readonly SqlText[]): Promise<SqlText[]> {
+async function pendingFiles(
+  client: pg.Client,
+  schema: string,
+  files: readonly SqlText[],
+): Promise<SqlText[]> {
   const installed = await client.query(`select to_regclass('"${schema}".migrations') is not null as yes`)
   if (installed.rows[0]?.yes !== true) return [...files]
   const ledger = await client.query(`select name, kind, checksum from "${schema}".migrations`)
-  const applied = new Map(ledger.rows.map((row) => [String(row.name), row as { kind: string; checksum: string }]))
+  const applied = new Map(
+    ledger.rows.map((row) => [String(row.name), row as { kind: string; checksum: string }]),
+  )
   const known = new Set(files.map((file) => file.name))
   const unknown = [...applied].filter(([name, row]) => row.kind === 'migration' && !known.has(name))
   if (unknown.length > 0) {
@@ -122,7 +136,10 @@ async function assertServer(client: pg.Client): Promise<void> {
     })
   }
   if (row.encoding !== 'UTF8') {
-    throw new CeleriacError('SERVER_UNSUPPORTED', { found: `database encoding is ${row.encoding}`, needed: 'UTF8' })
+    throw new CeleriacError('SERVER_UNSUPPORTED', {
+      found: `database encoding is ${row.encoding}`,
+      needed: 'UTF8',
+    })
   }
 }
 
@@ -147,7 +164,11 @@ function explain(error: unknown, schema: string): unknown {
   if (!(error instanceof Error) || !('code' in error) || error.code !== '42501') return error
   return new CeleriacError(
     'PERMISSION_DENIED',
-    { role: 'the connecting role', action: error.message, remedy: `let it create schema "${schema}", or migrate as its owner` },
+    {
+      role: 'the connecting role',
+      action: error.message,
+      remedy: `let it create schema "${schema}", or migrate as its owner`,
+    },
     { cause: error },
   )
 }

@@ -26,5 +26,8 @@ export function readSql(schema: string): readonly SqlText[] {
 function rename(text: string, schema: string): string {
   return text
     .replaceAll(/\bceleriac\.(?=[a-z_%'])/g, `${schema}.`)
-    .replaceAll(/\bschema (if not exists )?celeriac\b/g, (_, exists: string | undefined) => `schema ${exists ?? ''}${schema}`)
+    .replaceAll(
+      /\bschema (if not exists )?celeriac\b/g,
+      (_, exists: string | undefined) => `schema ${exists ?? ''}${schema}`,
+    )
 }

@@ -17,7 +17,11 @@ const SQL_FOLDER = new URL('../../sql/', import.meta.url)
  * The build replaces this module by one that holds the texts (see embed-sql.ts), so that a bundler cannot lose them.
  */
 export function sqlFiles(): readonly SqlFile[] {
-  return [...readFolder('migration', 'migrations'), ...readFolder('function', 'functions'), ...readFolder('view', 'views')]
+  return [
+    ...readFolder('migration', 'migrations'),
+    ...readFolder('function', 'functions'),
+    ...readFolder('view', 'views'),
+  ]
 }
 
 function readFolder(kind: SqlFile['kind'], folder: string): SqlFile[] {
@@ -31,4 +35,3 @@ function readFolder(kind: SqlFile['kind'], folder: string): SqlFile[] {
       text: readFileSync(new URL(path.split('\\').join('/'), root), 'utf8'),
     }))
 }
-

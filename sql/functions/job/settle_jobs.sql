@@ -100,7 +100,7 @@ begin
         args,
         case next_state
           when 'cancelled' then jsonb_build_object(
-            'name', 'JobCancelledError', 'code', 'JOB_CANCELLED', 'message', coalesce(reason, cancel_reason, 'cancelled'))
+            'name', 'JobCancelledError', 'code', 'JOB_CANCELLED', 'message', coalesce(cancel_reason, reason, 'cancelled'))
           else error
         end,
         options, labels, progress

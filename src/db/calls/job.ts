@@ -1,5 +1,5 @@
-import type { Database, Executor } from '../database.ts'
 import { jsonTextArray, plainArray } from '../array-literal.ts'
+import type { Database, Executor } from '../database.ts'
 
 /** Answer of `enqueue_jobs`. */
 export interface Enqueued {
@@ -47,7 +47,10 @@ export async function cancelJobs(
 /** What `retry` came to; see `sql/functions/job/retry_jobs.sql`. */
 export type RetryOutcome = 'retried' | 'running' | 'unknown'
 
-export async function retryJobs(database: Database, ids: readonly string[]): Promise<VerbOutcome<RetryOutcome>[]> {
+export async function retryJobs(
+  database: Database,
+  ids: readonly string[],
+): Promise<VerbOutcome<RetryOutcome>[]> {
   const rows = await database.call('retry_jobs', [plainArray(ids)])
   return rows.map((row) => ({ jobId: row.job_id as string, outcome: row.outcome as RetryOutcome }))
 }

@@ -51,7 +51,10 @@ export async function pruneResults(
 }
 
 /** Tasks of due jobs that no living worker has registered, with how many jobs wait for each. */
-export async function findUnknownTasks(database: Database, most: number): Promise<{ task: string; jobs: number }[]> {
+export async function findUnknownTasks(
+  database: Database,
+  most: number,
+): Promise<{ task: string; jobs: number }[]> {
   const rows = await database.call('find_unknown_tasks', [most])
   return rows.map((row) => ({ task: row.task as string, jobs: Number(row.jobs) }))
 }

@@ -1,3 +1,4 @@
+import { hasTags } from '../../base/json.ts'
 import { jsonTextArray, plainArray } from '../array-literal.ts'
 import type { Database } from '../database.ts'
 
@@ -108,6 +109,6 @@ export async function workCycle(database: Database, turn: Turn): Promise<TurnAns
     nextDueMs,
     nowMs,
     groups: groups.map(([queue, priority, lastRunAt, jobs]) => ({ queue, priority, lastRunAt, jobs })),
-    tagged: text.includes('"$'),
+    tagged: hasTags(text),
   }
 }

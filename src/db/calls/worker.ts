@@ -14,7 +14,11 @@ export interface WorkerEntry {
   readonly concurrency: number
 }
 
-export async function registerWorker(database: Database, worker: WorkerEntry, executor?: Executor): Promise<void> {
+export async function registerWorker(
+  database: Database,
+  worker: WorkerEntry,
+  executor?: Executor,
+): Promise<void> {
   await database.call(
     'register_worker',
     [
@@ -79,7 +83,10 @@ export async function recordHeartbeat(
     known: row?.known === true,
     leads: row?.leads === true,
     lost: (row?.lost as string[] | null) ?? [],
-    cancelled: ((row?.cancelled as string[] | null) ?? []).map((id, index) => ({ id, reason: reasons[index] ?? '' })),
+    cancelled: ((row?.cancelled as string[] | null) ?? []).map((id, index) => ({
+      id,
+      reason: reasons[index] ?? '',
+    })),
   }
 }
 

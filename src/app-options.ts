@@ -1,0 +1,118 @@
+import type pg from 'pg'
+import type { Logger } from 'pino'
+import { type Duration, toMs } from './base/duration.ts'
+import { CeleriacError } from './base/errors.ts'
+import type { Codec } from './base/json.ts'
+import { assertSchemaName } from './base/names.ts'
+import { allAtOnce, flag, integer, oneOf, refuseUnknown } from './base/options.ts'
+import { preview } from './base/text.ts'
+import { type DatabaseInput, isPool } from './db/connection.ts'
+
+/** Options of an app. */
+export interface CeleriacOptions {
+  /**
+   * Where the database is: a URL, a `pg.Pool` of yours, the settings of one, or `'embedded'` for a real PostgreSQL
+   * in the project's `.celeriac` folder (development only).
+   */
+  readonly database: string | pg.Pool | pg.PoolConfig
+  /** Schema that holds the tables. @defaultValue 'celeriac' */
+  readonly schema?: string
+  /** Connections of the pool, when it is ours to make. From 2 to 1,000. @defaultValue 10 */
+  readonly maxConnections?: number
+  /** A pino logger, or the level of one of our own. @defaultValue 'info' */
+  readonly log?: Logger | 'silent' | 'error' | 'warn' | 'info' | 'debug'
+  /** Uses LISTEN and NOTIFY; without them workers and handles look more often. @defaultValue true */
+  readonly listen?: boolean
+  /** Turns args and results into JSON and back in another way than tags. */
+  readonly codec?: Codec
+  /** How long results are kept, counted in whole days (UTC); `'forever'` keeps all. @defaultValue '7d' */
+  readonly retention?: Duration | 'forever'
+  /** Limit of the args of one job as JSON, in bytes. @defaultValue 1048576 */
+  readonly maxArgsBytes?: number
+  /** Limit of the result of one job as JSON, in bytes. @defaultValue 1048576 */
+  readonly maxResultBytes?: number
+}
+
+export const CELERIAC_DEFAULTS = {
+  schema: 'celeriac',
+  maxConnections: 10,
+  log: 'info',
+  listen: true,
+  retention: '7d',
+  maxArgsBytes: 1_048_576,
+  maxResultBytes: 1_048_576,
+} as const satisfies Omit<CeleriacOptions, 'database'>
+
+/** Options of an app, read and checked. */
+export interface ResolvedCeleriacOptions {
+  readonly database: DatabaseInput
+  readonly schema: string
+  readonly maxConnections: number
+  readonly log: Logger | (typeof LEVELS)[number]
+  readonly listen: boolean
+  readonly codec: Codec | undefined
+  readonly retentionMs: number | null
+  readonly maxArgsBytes: number
+  readonly maxResultBytes: number
+}
+
+const LEVELS = ['silent', 'error', 'warn', 'info', 'debug'] as const
+const MOST_BYTES = 200 * 1_048_576
+
+/** @throws {CeleriacError} `OPTION_…` or `SCHEMA_NAME_INVALID`, all problems at once. */
+export function resolveCeleriacOptions(options: CeleriacOptions): ResolvedCeleriacOptions {
+  return allAtOnce((check) => {
+    check(
+      () => refuseUnknown(options, [...Object.keys(CELERIAC_DEFAULTS), 'database', 'codec'], 'app'),
+      undefined,
+    )
+    const { retention = CELERIAC_DEFAULTS.retention, log = CELERIAC_DEFAULTS.log } = options
+    return {
+      database: check(() => readDatabase(options.database), ''),
+      schema: check(() => assertSchemaName(options.schema ?? CELERIAC_DEFAULTS.schema), ''),
+      maxConnections: check(
+        () => integer(options.maxConnections ?? CELERIAC_DEFAULTS.maxConnections, 'maxConnections', 2, 1_000),
+        2,
+      ),
+      log: typeof log === 'object' ? log : check(() => oneOf(log, 'log', LEVELS), 'info'),
+      listen: check(() => flag(options.listen ?? CELERIAC_DEFAULTS.listen, 'listen'), true),
+      codec: check(() => readCodec(options.codec), undefined),
+      retentionMs: check(() => (retention === 'forever' ? null : toMs(retention, 'retention')), null),
+      maxArgsBytes: check(
+        () => integer(options.maxArgsBytes ?? CELERIAC_DEFAULTS.maxArgsBytes, 'maxArgsBytes', 1, MOST_BYTES),
+        1,
+      ),
+      maxResultBytes: check(
+        () =>
+          integer(
+            options.maxResultBytes ?? CELERIAC_DEFAULTS.maxResultBytes,
+            'maxResultBytes',
+            1,
+            MOST_BYTES,
+          ),
+        1,
+      ),
+    }
+  })
+}
+
+function readDatabase(database: unknown): DatabaseInput {
+  if (typeof database === 'string' && database !== '') return database
+  if (isPool(database)) return database
+  if (typeof database === 'object' && database !== null) return database
+  const hint = 'pass a URL (set DATABASE_URL?), a pg.Pool, its settings, or "embedded"'
+  throw new CeleriacError('OPTION_INVALID', {
+    option: 'database',
+    problem: `is ${preview(database)}; ${hint}`,
+  })
+}
+
+function readCodec(codec: unknown): Codec | undefined {
+  if (codec === undefined) return undefined
+  const fits = typeof codec === 'object' && codec !== null && 'encode' in codec && 'decode' in codec
+  if (fits && typeof codec.encode === 'function' && typeof codec.decode === 'function') return codec as Codec
+  throw new CeleriacError('OPTION_INVALID', {
+    option: 'codec',
+    problem: 'must have the methods encode and decode',
+  })
+}

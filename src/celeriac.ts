@@ -1,0 +1,352 @@
+import type { StandardSchemaV1 } from '@standard-schema/spec'
+import { type Logger, pino } from 'pino'
+import { type CeleriacOptions, type ResolvedCeleriacOptions, resolveCeleriacOptions } from './app-options.ts'
+import { type Duration, toMs } from './base/duration.ts'
+import { CeleriacError } from './base/errors.ts'
+import { assertJobId } from './base/ids.ts'
+import { assertTaskName } from './base/names.ts'
+import { integer, refuseUnknown } from './base/options.ts'
+import type { DatabaseInput } from './db/connection.ts'
+import { Database } from './db/database.ts'
+import { Listener } from './db/listener.ts'
+import { Bus, type EventListener } from './event/bus.ts'
+import type { EventName } from './event/events.ts'
+import { writeLogLines } from './event/log-lines.ts'
+import { Inspect } from './inspect/inspect.ts'
+import { Enqueuer } from './job/enqueuer.ts'
+import { JobHandle } from './job/handle.ts'
+import { Results } from './job/results.ts'
+import { callsOf, type EnqueueContext, makeTask, type Task } from './job/task.ts'
+import { Waker } from './job/waker.ts'
+import { Maintenance } from './maintain/maintenance.ts'
+import { assertSchema } from './migrate/check.ts'
+import type { MigrateReport } from './migrate/migrate.ts'
+import { type JobContext, jobStorage } from './task/current-job.ts'
+import type { TaskDefinition } from './task/definition.ts'
+import { directJob } from './task/direct-job.ts'
+import { type CallOptions, resolveTaskOptions, type TaskOptions } from './task/options.ts'
+import { placeOfDefinition, Registry } from './task/registry.ts'
+import type { Middleware } from './worker/middleware.ts'
+import type { WorkerOptions } from './worker/options.ts'
+import { Worker } from './worker/worker.ts'
+
+type AnyFunction = (...args: never[]) => unknown
+/** Connections a worker needs: two calls under way, maintenance, and one for whatever handlers enqueue. */
+const WORKER_CONNECTIONS = 4
+
+/**
+ * The app: tasks are defined on it, jobs enqueued through it, workers made by it. It opens connections when they are
+ * first needed and closes them with `stop()`.
+ *
+ * @example
+ * const app = new Celeriac({ database: process.env.DATABASE_URL })
+ * const add = app.task('add', (x: number, y: number) => x + y)
+ */
+export class Celeriac implements AsyncDisposable {
+  readonly #options: ResolvedCeleriacOptions
+  readonly #database: Database
+  readonly #listener: Listener
+  readonly #registry = new Registry()
+  readonly #bus = new Bus()
+  readonly #log: Logger
+  readonly #waker: Waker
+  readonly #results: Results
+  readonly #context: EnqueueContext
+  readonly #middleware: Middleware[] = []
+  readonly #workers = new Set<Worker>()
+  readonly #inspect: Inspect
+  #stopEmbedded: (() => Promise<unknown>) | undefined
+  #stopped: Promise<void> | undefined
+
+  /** @throws {CeleriacError} `OPTION_…` naming every option that is wrong; nothing is opened yet. */
+  constructor(options: CeleriacOptions) {
+    this.#options = resolveCeleriacOptions(options)
+    const { schema, maxConnections, listen, codec, maxArgsBytes, log } = this.#options
+    this.#database = new Database({ source: () => this.#source(), schema, maxConnections })
+    this.#listener = new Listener(this.#database, listen)
+    this.#waker = new Waker(this.#database, listen)
+    this.#results = new Results(this.#database, this.#listener)
+    this.#inspect = new Inspect(this.#database)
+    this.#context = {
+      database: this.#database,
+      results: this.#results,
+      enqueuer: new Enqueuer(this.#database, this.#waker),
+      codec,
+      maxArgsBytes,
+      assertOpen: () => this.#assertOpen('enqueue'),
+    }
+    this.#listener.subscribe({ hearing: (hearing) => this.#bus.emit('listen:changed', { hearing }) })
+    this.#log = typeof log === 'object' ? log : pino({ name: 'celeriac', level: log })
+    writeLogLines(this.#bus, this.#log)
+  }
+
+  /**
+   * Defines a task: a function with a name, and options where it needs some.
+   *
+   * The task is still the function; `.enqueue(…)` runs it in a worker. With `bind: true` the handler gets the job's
+   * context first. With `args`, a Standard Schema of the tuple of args, the handler gets what the schema returns.
+   * @throws {CeleriacError} `TASK_EXISTS` for a name that is taken, `NAME_INVALID`, `OPTION_…`.
+   */
+  task<Args extends unknown[], Returned>(
+    name: string,
+    handler: (...args: Args) => Returned,
+  ): Task<Args, Awaited<Returned>, Returned>
+  task<Schema extends StandardSchemaV1<readonly unknown[], readonly unknown[]>, Returned>(
+    name: string,
+    options: TaskOptions & { readonly args: Schema; readonly bind: true },
+    handler: (job: JobContext, ...args: Spread<StandardSchemaV1.InferOutput<Schema>>) => Returned,
+  ): Task<Spread<StandardSchemaV1.InferInput<Schema>>, Awaited<Returned>, Promise<Awaited<Returned>>>
+  task<Schema extends StandardSchemaV1<readonly unknown[], readonly unknown[]>, Returned>(
+    name: string,
+    options: TaskOptions & { readonly args: Schema; readonly bind?: false },
+    handler: (...args: Spread<StandardSchemaV1.InferOutput<Schema>>) => Returned,
+  ): Task<Spread<StandardSchemaV1.InferInput<Schema>>, Awaited<Returned>, Promise<Awaited<Returned>>>
+  task<Args extends unknown[], Returned>(
+    name: string,
+    options: TaskOptions & { readonly bind: true; readonly args?: never },
+    handler: (job: JobContext, ...args: Args) => Returned,
+  ): Task<Args, Awaited<Returned>, Returned>
+  task<Args extends unknown[], Returned>(
+    name: string,
+    options: TaskOptions & { readonly bind?: false; readonly args?: never },
+    handler: (...args: Args) => Returned,
+  ): Task<Args, Awaited<Returned>, Returned>
+  task(
+    name: string,
+    second: TaskOptions | AnyFunction,
+    third?: AnyFunction,
+  ): Task<never[], unknown, unknown> {
+    const options = typeof second === 'function' ? {} : second
+    const handler = typeof second === 'function' ? second : third
+    if (typeof handler !== 'function') {
+      throw new CeleriacError('OPTION_INVALID', {
+        option: 'handler',
+        problem: `of task "${name}" must be a function: app.task(name, handler) or app.task(name, options, handler)`,
+      })
+    }
+    const definition = this.#define(name, options, handler)
+    const direct = (...args: unknown[]): unknown => callDirectly(definition, args)
+    return makeTask(definition, direct as (...args: never[]) => unknown, this.#context)
+  }
+
+  /**
+   * Declares a task whose code is elsewhere, for producers: typed like the task, without its handler.
+   *
+   * @example const add = app.declare<(x: number, y: number) => number>('add')
+   */
+  declare<Handler extends AnyFunction>(
+    name: string,
+    options: Omit<TaskOptions, 'bind' | 'retryOn' | 'giveUpOn' | 'expected'> = {},
+  ): Omit<Task<Parameters<Handler>, Awaited<ReturnType<Handler>>>, never> {
+    const definition = this.#define(name, options, null)
+    const direct = (): never => {
+      throw new CeleriacError('TASK_UNKNOWN', {
+        task: name,
+        hint: 'it is only declared in this process; enqueue it',
+      })
+    }
+    return makeTask(definition, direct, this.#context) as Task<
+      Parameters<Handler>,
+      Awaited<ReturnType<Handler>>
+    >
+  }
+
+  /**
+   * Enqueues a job by the name of its task, for producers that know nothing else of it.
+   *
+   * A task that is defined or declared here lends its options; otherwise the defaults hold.
+   * @throws {CeleriacError} as `task.enqueue`.
+   */
+  async enqueue<Result = unknown>(
+    name: string,
+    args: readonly unknown[] = [],
+    options: CallOptions = {},
+  ): Promise<JobHandle<Result>> {
+    const known = this.#registry.get(assertTaskName(name))
+    const definition = known ?? definitionOf(name, {}, null, '')
+    return callsOf<unknown[], Result>(definition, options, this.#context).enqueue(...args)
+  }
+
+  /** A handle to any job by its id. @throws {CeleriacError} `JOB_ID_INVALID` */
+  job<Result = unknown>(id: string): JobHandle<Result> {
+    return new JobHandle<Result>(assertJobId(id), this.#context)
+  }
+
+  /** Makes a worker; it claims nothing before `start()`. @throws {CeleriacError} `OPTION_…` */
+  worker(options: WorkerOptions = {}): Worker {
+    this.#assertOpen('make a worker')
+    const worker = new Worker(options, {
+      database: this.#database,
+      listener: this.#listener,
+      registry: this.#registry,
+      results: this.#results,
+      waker: this.#waker,
+      bus: this.#bus,
+      log: this.#log,
+      codec: this.#options.codec,
+      maxResultBytes: this.#options.maxResultBytes,
+      middleware: this.#middleware,
+      retentionMs: this.#options.retentionMs,
+      upkeep: (leads, beatMs) =>
+        new Maintenance({
+          database: this.#database,
+          bus: this.#bus,
+          beatMs,
+          retentionMs: this.#options.retentionMs,
+          leads,
+        }),
+      assertReady: () => this.#assertReady(),
+    })
+    this.#workers.add(worker)
+    return worker
+  }
+
+  /**
+   * Runs what is due, within bounds, and returns: for serverless functions and cron platforms.
+   *
+   * @returns how many jobs have begun
+   */
+  async drain(
+    options: WorkerOptions & { readonly max?: number; readonly deadline?: Duration } = {},
+  ): Promise<number> {
+    const { max, deadline, ...rest } = options
+    const worker = this.worker(rest)
+    try {
+      return await worker.drain({
+        max: max === undefined ? Number.MAX_SAFE_INTEGER : integer(max, 'max', 1, 1_000_000_000),
+        deadlineMs: deadline === undefined ? Number.POSITIVE_INFINITY : toMs(deadline, 'deadline'),
+      })
+    } finally {
+      this.#workers.delete(worker)
+    }
+  }
+
+  /** Installs or updates the schema; see `celeriac migrate`. */
+  async migrate(): Promise<MigrateReport> {
+    const { migrate } = await import('./migrate/migrate.ts')
+    return migrate({ database: await this.#database.config(), schema: this.#options.schema })
+  }
+
+  /** Lists and counts, read from the views. */
+  get inspect(): Inspect {
+    return this.#inspect
+  }
+
+  /** Calls back for every fact of a kind, after it is committed; returns the function that takes it back. */
+  on<Name extends EventName>(name: Name, listener: EventListener<Name>): () => void {
+    return this.#bus.on(name, listener)
+  }
+
+  /** Wraps every handler that runs in this process; the first one added is outermost. */
+  use(middleware: Middleware): this {
+    this.#middleware.push(middleware)
+    return this
+  }
+
+  /** Names of the tasks that are defined or declared here. */
+  get tasks(): readonly string[] {
+    return this.#registry.names()
+  }
+
+  /** Stops the app's workers, sends what is left to send, and closes connections; a pool of yours stays open. */
+  stop(): Promise<void> {
+    this.#stopped ??= this.#stop()
+    return this.#stopped
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop()
+  }
+
+  async #stop(): Promise<void> {
+    await Promise.all([...this.#workers].map((worker) => worker[Symbol.asyncDispose]()))
+    await this.#waker.stop()
+    await this.#results.stop()
+    await this.#listener.stop()
+    await this.#database.close()
+    await this.#stopEmbedded?.()
+  }
+
+  #define(name: string, options: TaskOptions, handler: AnyFunction | null): TaskDefinition {
+    assertTaskName(name)
+    const definition = definitionOf(name, options, handler, placeOfDefinition())
+    this.#registry.add(definition)
+    return definition
+  }
+
+  #assertOpen(action: string): void {
+    if (this.#stopped !== undefined) throw new CeleriacError('APP_CLOSED', { action })
+  }
+
+  async #assertReady(): Promise<void> {
+    this.#assertOpen('start a worker')
+    const max = await this.#database.maxConnections()
+    if (max < WORKER_CONNECTIONS) {
+      const why = 'two for settling and claiming, one for maintenance, one for what handlers enqueue'
+      throw new CeleriacError('POOL_SIZE', { max, who: 'a worker', needed: WORKER_CONNECTIONS, why })
+    }
+    await assertSchema(this.#database)
+  }
+
+  async #source(): Promise<DatabaseInput> {
+    this.#assertOpen('connect')
+    const { database } = this.#options
+    if (database !== 'embedded') return database
+    const { startEmbedded } = await import('./embedded/index.ts')
+    const server = await startEmbedded()
+    this.#stopEmbedded = () => server.stop()
+    return server.url
+  }
+}
+
+/** A tuple that may be spread into parameters. */
+type Spread<Value> = Value extends readonly [...infer Items] ? Items : never
+
+const DEFINE_KEYS_OF_HANDLER = ['bind', 'retryOn', 'giveUpOn', 'expected']
+
+function definitionOf(
+  name: string,
+  options: TaskOptions,
+  handler: AnyFunction | null,
+  place: string,
+): TaskDefinition {
+  if (handler === null) {
+    for (const key of DEFINE_KEYS_OF_HANDLER) {
+      if (key in options)
+        refuseUnknown(
+          options,
+          Object.keys(options).filter((known) => known !== key),
+          'declare',
+        )
+    }
+  }
+  const resolved = resolveTaskOptions(options)
+  const bound = options.bind === true
+  const call = handler as ((...args: unknown[]) => unknown) | null
+  return {
+    name,
+    options: resolved,
+    schema: options.args ?? null,
+    place,
+    arity: handler === null ? 0 : Math.max(0, handler.length - (bound ? 1 : 0)),
+    run: call === null ? null : bound ? (job, args) => call(job, ...args) : (_, args) => call(...args),
+  }
+}
+
+/** A task is still a function: called directly it runs here, without a row; only a schema makes it a promise. */
+function callDirectly(definition: TaskDefinition, args: readonly unknown[]): unknown {
+  const { run, schema } = definition
+  if (run === null) return undefined
+  const job = directJob(definition.name, args)
+  if (schema === null) return jobStorage.run(job, run, job, args)
+  return (async () => {
+    const { validateArgs, issuesText } = await import('./task/schema.ts')
+    const outcome = await validateArgs(definition, args)
+    if (outcome.issues === undefined) return jobStorage.run(job, run, job, outcome.value)
+    throw new CeleriacError(
+      'ARGS_REJECTED',
+      { task: definition.name, issues: issuesText(outcome.issues) },
+      { details: { issues: outcome.issues } },
+    )
+  })()
+}

@@ -1,0 +1,77 @@
+import type { JobState } from './calls/read-jobs.ts'
+
+/** A row of `job_list`; the comments of its columns are in `sql/views/job_list.sql`. */
+export interface JobListRow {
+  readonly id: string
+  readonly state: JobState
+  readonly condition: 'scheduled' | 'ready' | 'retrying' | 'expired' | 'cancelling' | 'stalled' | null
+  readonly task: string
+  readonly queue: string
+  readonly priority: number
+  readonly attempt: number
+  readonly max_attempts: number
+  readonly enqueued_at: Date
+  readonly run_at: Date | null
+  readonly claimed_at: Date | null
+  readonly settled_at: Date | null
+  readonly expires_at: Date | null
+  readonly worker_id: string | null
+  readonly root_id: string | null
+  readonly parent_id: string | null
+  readonly labels: Readonly<Record<string, string>> | null
+  readonly progress: unknown
+  readonly error_name: string | null
+  readonly error_message: string | null
+}
+
+/** A row of `attempt_list`. */
+export interface AttemptListRow {
+  readonly job_id: string
+  readonly attempt: number
+  readonly outcome: 'retry' | 'failed' | 'cancelled' | 'lost'
+  readonly error_name: string | null
+  readonly error_message: string | null
+  readonly error: unknown
+  readonly worker_id: string | null
+  readonly claimed_at: Date | null
+  readonly ended_at: Date
+  readonly retry_at: Date | null
+  readonly token: string
+}
+
+/** A row of `queue_overview`; counts come as the driver reads bigint: as text. */
+export interface QueueOverviewRow {
+  readonly name: string
+  readonly waiting: string
+  readonly scheduled: string
+  readonly ready: string
+  readonly running: string
+  readonly oldest_ready_at: Date | null
+  readonly workers: string
+  readonly slots: string
+}
+
+/** A row of `worker_overview`. */
+export interface WorkerOverviewRow {
+  readonly id: string
+  readonly name: string
+  readonly condition: 'idle' | 'busy' | 'stopping' | 'lost'
+  readonly host: string
+  readonly pid: number
+  readonly version: string
+  readonly queues: readonly string[]
+  readonly tasks: readonly string[]
+  readonly concurrency: number
+  readonly running: number
+  readonly started_at: Date
+  readonly heartbeat_at: Date
+  readonly stats: unknown
+}
+
+/** The views that may be read. */
+export interface Views {
+  readonly job_list: JobListRow
+  readonly attempt_list: AttemptListRow
+  readonly queue_overview: QueueOverviewRow
+  readonly worker_overview: WorkerOverviewRow
+}

@@ -1,0 +1,68 @@
+/*
+ * event: facts, announced after they are committed. Rooms emit them, users listen with `app.on`, and log-lines.ts is
+ * the one place that turns them into lines of a log.
+ */
+import type { JobState } from '../db/calls/read-jobs.ts'
+
+/** Which job a fact is about. */
+export interface JobFacts {
+  readonly jobId: string
+  readonly task: string
+  readonly queue: string
+  /** Number of the attempt, counted from 1. */
+  readonly attempt: number
+}
+
+/** Every fact by its name. */
+export interface Events {
+  'job:claimed': JobFacts & { readonly waitMs: number }
+  'job:succeeded': JobFacts & { readonly durationMs: number }
+  /** An attempt failed and another follows. */
+  'job:retried': JobFacts & {
+    readonly durationMs: number
+    readonly delayMs: number
+    readonly error: unknown
+    readonly expected: boolean
+  }
+  /** The last attempt failed. */
+  'job:failed': JobFacts & {
+    readonly durationMs: number
+    readonly error: unknown
+    readonly expected: boolean
+  }
+  'job:snoozed': JobFacts & { readonly delayMs: number }
+  'job:cancelled': JobFacts & { readonly reason: string }
+  /** Given back before it began, or because the worker stops. */
+  'job:released': JobFacts
+  /** This worker no longer holds the job; whatever its handler still does is refused. */
+  'job:lost': JobFacts
+  'worker:started': {
+    readonly workerId: string
+    readonly name: string
+    readonly queues: readonly string[]
+    readonly concurrency: number
+  }
+  'worker:stopping': { readonly workerId: string; readonly name: string; readonly running: number }
+  'worker:stopped': { readonly workerId: string; readonly name: string }
+  /** The control session ended without our doing; it is being reopened. */
+  'worker:disconnected': { readonly workerId: string; readonly error: unknown }
+  'worker:connected': { readonly workerId: string }
+  /** Others took this worker for dead; it goes on under a new id. */
+  'worker:evicted': { readonly workerId: string; readonly running: number }
+  /** Another worker died; its jobs run elsewhere, or failed for good. */
+  'worker:rescued': {
+    readonly workerId: string
+    readonly name: string
+    readonly rescued: number
+    readonly failed: number
+  }
+  /** Due jobs wait for tasks that no worker of their queue has registered. */
+  'tasks:unknown': { readonly tasks: readonly { readonly task: string; readonly jobs: number }[] }
+  /** Whether notifications arrive; while they do not, workers look more often. */
+  'listen:changed': { readonly hearing: boolean }
+  /** Something went wrong that is nobody's answer; it will be tried again. */
+  error: { readonly during: string; readonly error: unknown }
+}
+
+export type EventName = keyof Events
+export type { JobState }

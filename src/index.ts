@@ -1,0 +1,26 @@
+export type { CeleriacOptions } from './app-options.ts'
+export { type Backoff, type ExponentialBackoff, exponential } from './base/backoff.ts'
+export type { Duration } from './base/duration.ts'
+export {
+  CeleriacError,
+  type ErrorCode,
+  isCeleriacError,
+  JobCancelledError,
+  JobFailedError,
+  PermanentError,
+  ResultTimeoutError,
+} from './base/errors.ts'
+export { type Codec, taggedCodec } from './base/json.ts'
+export { Celeriac } from './celeriac.ts'
+export type { TransactionInput } from './db/transaction.ts'
+export type { EventName, Events } from './event/events.ts'
+export type { JobFilter } from './inspect/inspect.ts'
+export type { JobHandle, JobInfo, Settled, WaitOptions } from './job/handle.ts'
+export type { JobState } from './job/state.ts'
+export type { Task, TaskCall } from './job/task.ts'
+export { type MigrateOptions, type MigrateReport, migrate, printSql } from './migrate/migrate.ts'
+export { currentJob, type JobContext } from './task/current-job.ts'
+export type { CallOptions, ErrorMatcher, TaskOptions } from './task/options.ts'
+export type { Middleware } from './worker/middleware.ts'
+export type { WorkerOptions } from './worker/options.ts'
+export type { Worker } from './worker/worker.ts'

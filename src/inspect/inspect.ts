@@ -1,0 +1,99 @@
+/*
+ * inspect: reads of the views, for lists and pages. Everything here is SELECT; it is built with kysely because lists
+ * are filtered and paged in many ways. Counting everything is left to those who ask for it.
+ */
+import {
+  type CompiledQuery,
+  DummyDriver,
+  Kysely,
+  PostgresAdapter,
+  PostgresIntrospector,
+  PostgresQueryCompiler,
+  sql,
+} from 'kysely'
+import { integer } from '../base/options.ts'
+import type { JobState } from '../db/calls/read-jobs.ts'
+import type { Database } from '../db/database.ts'
+import type { AttemptListRow, JobListRow, QueueOverviewRow, Views, WorkerOverviewRow } from '../db/tables.ts'
+
+/** Which jobs to list. */
+export interface JobFilter {
+  readonly state?: JobState
+  readonly queue?: string
+  readonly task?: string
+  /** Jobs enqueued from the handler of this one. */
+  readonly parentId?: string
+  /** Only those with an id below this one: the last id of the page before. */
+  readonly before?: string
+  /** From 1 to 1,000. @defaultValue 50 */
+  readonly limit?: number
+}
+
+export class Inspect {
+  readonly #database: Database
+  readonly #builder: Kysely<Views>
+
+  constructor(database: Database) {
+    this.#database = database
+    // Only compiles: statements go through the app's own connections.
+    this.#builder = new Kysely<Views>({
+      dialect: {
+        createAdapter: () => new PostgresAdapter(),
+        createDriver: () => new DummyDriver(),
+        createIntrospector: (db) => new PostgresIntrospector(db),
+        createQueryCompiler: () => new PostgresQueryCompiler(),
+      },
+    }).withSchema(database.schema)
+  }
+
+  /** Jobs, newest first, a page at a time. */
+  jobs(filter: JobFilter = {}): Promise<JobListRow[]> {
+    const limit = integer(filter.limit ?? 50, 'limit', 1, 1_000)
+    let query = this.#builder.selectFrom('job_list').selectAll().orderBy('id', 'desc').limit(limit)
+    if (filter.state !== undefined) query = query.where('state', '=', filter.state)
+    if (filter.queue !== undefined) query = query.where('queue', '=', filter.queue)
+    if (filter.task !== undefined) query = query.where('task', '=', filter.task)
+    if (filter.parentId !== undefined) query = query.where('parent_id', '=', filter.parentId)
+    if (filter.before !== undefined) query = query.where('id', '<', filter.before)
+    return this.#rows(query.compile())
+  }
+
+  /** Attempts of a job that did not succeed, in order. */
+  attempts(jobId: string): Promise<AttemptListRow[]> {
+    return this.#rows(
+      this.#builder
+        .selectFrom('attempt_list')
+        .selectAll()
+        .where('job_id', '=', jobId)
+        .orderBy('token')
+        .compile(),
+    )
+  }
+
+  /** Queues with counts of what is not settled. */
+  queues(): Promise<QueueOverviewRow[]> {
+    return this.#rows(this.#builder.selectFrom('queue_overview').selectAll().orderBy('name').compile())
+  }
+
+  /** Workers that are alive. */
+  workers(): Promise<WorkerOverviewRow[]> {
+    return this.#rows(this.#builder.selectFrom('worker_overview').selectAll().orderBy('name').compile())
+  }
+
+  /** How many results there are of each state, in the partitions that are kept. */
+  async settledCounts(): Promise<Readonly<Record<string, number>>> {
+    const rows = await this.#rows<{ state: JobState; count: number }>(
+      this.#builder
+        .selectFrom('job_list')
+        .select(['state', sql<number>`count(*)::float8`.as('count')])
+        .where('settled_at', 'is not', null)
+        .groupBy('state')
+        .compile(),
+    )
+    return Object.fromEntries(rows.map((row) => [row.state, row.count]))
+  }
+
+  async #rows<RowShape>(query: CompiledQuery): Promise<RowShape[]> {
+    return (await this.#database.query({ text: query.sql, values: query.parameters })) as RowShape[]
+  }
+}

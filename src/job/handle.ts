@@ -1,0 +1,245 @@
+import { type Duration, formatMs, toMs } from '../base/duration.ts'
+import { CeleriacError, JobCancelledError, JobFailedError, ResultTimeoutError } from '../base/errors.ts'
+import { type Codec, decodeValue } from '../base/json.ts'
+import { restoreError, type StoredError } from '../base/thrown.ts'
+import { cancelJobs, forgetJobs, retryJobs } from '../db/calls/job.ts'
+import { type JobDetailRow, type JobOutcomeRow, readChildren, readDetail } from '../db/calls/read-jobs.ts'
+import type { Database } from '../db/database.ts'
+import { ProgressFeed } from './progress-feed.ts'
+import type { Results } from './results.ts'
+import type { JobState } from './state.ts'
+
+/** How long and how to wait. */
+export interface WaitOptions {
+  /** Rejects with `ResultTimeoutError` after this long; the job is not touched. Left out: waits for as long as it takes. */
+  readonly timeout?: Duration
+  /** Rejects with the signal's reason when it aborts. */
+  readonly signal?: AbortSignal
+}
+
+/** The end of a job as a value. */
+export type Settled<Result> =
+  | { readonly ok: true; readonly value: Result }
+  | { readonly ok: false; readonly error: JobFailedError | JobCancelledError }
+
+/** What is known of a job; instants are the database's. */
+export interface JobInfo {
+  readonly id: string
+  readonly state: JobState
+  readonly task: string
+  readonly queue: string
+  readonly priority: number
+  readonly args: readonly unknown[]
+  readonly labels: Readonly<Record<string, string>>
+  readonly attempt: number
+  readonly maxAttempts: number
+  readonly losses: number
+  readonly progress: unknown
+  readonly value: unknown
+  readonly error: Error | null
+  readonly cancelRequested: boolean
+  readonly workerId: string | null
+  readonly rootId: string
+  readonly parentId: string | null
+  readonly enqueuedAt: Date
+  readonly runAt: Date | null
+  readonly claimedAt: Date | null
+  readonly settledAt: Date | null
+  readonly expiresAt: Date | null
+}
+
+/** What handles of an app share. */
+export interface HandleContext {
+  readonly database: Database
+  readonly results: Results
+  readonly codec: Codec | undefined
+}
+
+/**
+ * The caller's grip on one job. It holds nothing but the id, so it can be made again from it in any process:
+ * `app.job(id)`. It is never thenable: `await` a handle and you have the handle.
+ */
+export class JobHandle<Result = unknown> {
+  readonly id: string
+  readonly #context: HandleContext
+
+  constructor(id: string, context: HandleContext) {
+    this.id = id
+    this.#context = context
+  }
+
+  /**
+   * Waits for the job and returns what its handler returned.
+   *
+   * @throws {JobFailedError} with the handler's error as `cause`
+   * @throws {JobCancelledError} when it was cancelled or expired
+   * @throws {ResultTimeoutError} after `timeout`; the job goes on
+   * @throws {CeleriacError} `JOB_UNKNOWN` when nobody knows the id: never committed, forgotten or pruned
+   */
+  async result(options: WaitOptions = {}): Promise<Result> {
+    const settled = await this.settled(options)
+    if (settled.ok) return settled.value
+    throw settled.error
+  }
+
+  /** Waits for the job and returns its end as a value; throws only for what concerns the waiting, as `result` does. */
+  async settled(options: WaitOptions = {}): Promise<Settled<Result>> {
+    const row = await this.#wait(options)
+    if (row === null) throw new CeleriacError('JOB_UNKNOWN', { jobId: this.id })
+    return this.#settledFrom(row)
+  }
+
+  /** The state of the job now. @throws {CeleriacError} `JOB_UNKNOWN` */
+  async state(): Promise<JobState> {
+    return (await this.#detail()).state
+  }
+
+  /** Everything known of the job now. @throws {CeleriacError} `JOB_UNKNOWN` */
+  async info(): Promise<JobInfo> {
+    return infoFrom(await this.#detail(), this.#context.codec)
+  }
+
+  /** What the handler reports, as it does, from its latest report on; ends with the job. */
+  progress(): AsyncIterable<unknown> {
+    const { results, codec } = this.#context
+    return new ProgressFeed((feed) =>
+      results.wait({
+        jobId: this.id,
+        progress: (value) => feed.push(decodeValue(value, codec)),
+        seen: () => feed.end(),
+      }),
+    )
+  }
+
+  /**
+   * Cancels the job. One that has not begun is settled at once; the handler of a running one is aborted through its
+   * signal, and the job is settled when it has stopped.
+   *
+   * @returns `cancelled`, `requested` (it was running) or `settled` (too late; nothing changed)
+   * @throws {CeleriacError} `JOB_UNKNOWN`
+   */
+  async cancel(options: { readonly reason?: string } = {}): Promise<'cancelled' | 'requested' | 'settled'> {
+    const [done] = await cancelJobs(this.#context.database, [this.id], options.reason ?? null)
+    if (done === undefined || done.outcome === 'unknown')
+      throw new CeleriacError('JOB_UNKNOWN', { jobId: this.id })
+    if (done.outcome === 'cancelled') this.#context.results.settledHere([this.id])
+    return done.outcome
+  }
+
+  /**
+   * Runs the job again: a settled one returns to its queue with one more attempt allowed, one that waits for its
+   * backoff is due now. Its id and its history stay.
+   *
+   * @returns `retried`, or `running` (nothing changed)
+   * @throws {CeleriacError} `JOB_UNKNOWN`
+   */
+  async retry(): Promise<'retried' | 'running'> {
+    const [done] = await retryJobs(this.#context.database, [this.id])
+    if (done === undefined || done.outcome === 'unknown')
+      throw new CeleriacError('JOB_UNKNOWN', { jobId: this.id })
+    return done.outcome
+  }
+
+  /** Removes what is kept of the job; one that is not settled yet leaves nothing when it is. */
+  async forget(): Promise<void> {
+    await forgetJobs(this.#context.database, [this.id])
+  }
+
+  /** Handles of the jobs that this job's handler has enqueued, oldest first. */
+  async children(): Promise<JobHandle[]> {
+    const ids = await readChildren(this.#context.database, this.id)
+    return ids.map((id) => new JobHandle(id, this.#context))
+  }
+
+  /** A handle written as JSON is its id. */
+  toJSON(): string {
+    return this.id
+  }
+
+  async #detail(): Promise<JobDetailRow> {
+    const row = await readDetail(this.#context.database, this.id)
+    if (row === null) throw new CeleriacError('JOB_UNKNOWN', { jobId: this.id })
+    return row
+  }
+
+  #wait({ timeout, signal }: WaitOptions): Promise<JobOutcomeRow | null> {
+    const timeoutMs = timeout === undefined ? null : toMs(timeout, 'timeout')
+    return new Promise((resolve, reject) => {
+      if (signal?.aborted === true) {
+        reject(signal.reason)
+        return
+      }
+      let timer: NodeJS.Timeout | undefined
+      const finish = (): void => {
+        stop()
+        clearTimeout(timer)
+        signal?.removeEventListener('abort', onAbort)
+      }
+      const onAbort = (): void => {
+        finish()
+        reject(signal?.reason)
+      }
+      const stop = this.#context.results.wait({
+        jobId: this.id,
+        seen: (row) => {
+          finish()
+          resolve(row)
+        },
+      })
+      signal?.addEventListener('abort', onAbort, { once: true })
+      if (timeoutMs !== null) {
+        timer = setTimeout(
+          () => {
+            finish()
+            reject(new ResultTimeoutError({ jobId: this.id, timeout: formatMs(timeoutMs) }))
+          },
+          Math.min(timeoutMs, 2 ** 31 - 1),
+        )
+      }
+    })
+  }
+
+  #settledFrom(row: JobOutcomeRow): Settled<Result> {
+    if (row.state === 'succeeded') {
+      return { ok: true, value: decodeValue(row.value, this.#context.codec) as Result }
+    }
+    const stored = row.error as StoredError | null
+    if (row.state === 'cancelled') {
+      const reason = stored?.message ?? 'cancelled'
+      return { ok: false, error: new JobCancelledError({ jobId: this.id, task: row.task, reason }) }
+    }
+    const cause = stored === null ? undefined : restoreError(stored)
+    return {
+      ok: false,
+      error: new JobFailedError({ jobId: this.id, task: row.task, attempt: row.attempt }, { cause }),
+    }
+  }
+}
+
+function infoFrom(row: JobDetailRow, codec: Codec | undefined): JobInfo {
+  const at = (instant: string | null): Date | null => (instant === null ? null : new Date(instant))
+  return {
+    id: row.id,
+    state: row.state,
+    task: row.task,
+    queue: row.queue,
+    priority: row.priority,
+    args: row.args.map((arg) => decodeValue(arg, codec, 'argument')),
+    labels: row.labels ?? {},
+    attempt: row.attempt,
+    maxAttempts: row.max_attempts,
+    losses: row.losses,
+    progress: row.progress === null ? null : decodeValue(row.progress, codec),
+    value: row.value === null ? null : decodeValue(row.value, codec),
+    error: row.error === null ? null : restoreError(row.error as StoredError),
+    cancelRequested: row.cancel_requested_at !== null,
+    workerId: row.worker_id,
+    rootId: row.root_id ?? row.id,
+    parentId: row.parent_id,
+    enqueuedAt: new Date(row.enqueued_at),
+    runAt: at(row.run_at),
+    claimedAt: at(row.claimed_at),
+    settledAt: at(row.settled_at),
+    expiresAt: at(row.expires_at),
+  }
+}

@@ -1,0 +1,49 @@
+import { CeleriacError } from '../base/errors.ts'
+import { didYouMean } from '../base/names.ts'
+import type { TaskDefinition } from './definition.ts'
+
+/** The tasks of an app, by name. A Map: names such as `constructor` are only names. */
+export class Registry {
+  readonly #tasks = new Map<string, TaskDefinition>()
+  #runnable: readonly string[] | null = null
+
+  /** @throws {CeleriacError} `TASK_EXISTS` when the name is taken by another definition with a handler. */
+  add(task: TaskDefinition): void {
+    const known = this.#tasks.get(task.name)
+    if (known !== undefined && known.run !== null && task.run !== null) {
+      throw new CeleriacError('TASK_EXISTS', { task: task.name, first: known.place, second: task.place })
+    }
+    // A declaration beside its definition is harmless: the definition knows more.
+    if (known?.run === undefined || known.run === null) this.#tasks.set(task.name, task)
+    this.#runnable = null
+  }
+
+  get(name: string): TaskDefinition | undefined {
+    return this.#tasks.get(name)
+  }
+
+  /** Names of the tasks this process can run. */
+  runnable(): readonly string[] {
+    this.#runnable ??= [...this.#tasks.values()].filter((task) => task.run !== null).map((task) => task.name)
+    return this.#runnable
+  }
+
+  names(): readonly string[] {
+    return [...this.#tasks.keys()]
+  }
+
+  /** What to say about a name nobody has registered here. */
+  hintFor(name: string): string {
+    return didYouMean(name, this.names())
+  }
+}
+
+/** File and line of the caller's caller, for messages. */
+export function placeOfDefinition(): string {
+  const frames = new Error('place').stack?.split('\n').slice(1) ?? []
+  const ours = new URL('..', import.meta.url).href
+  const frame = frames.find((line) => !line.includes(ours) && !line.includes('node:internal'))
+  return (
+    frame?.replace(/^\s*at (?:.*\()?(?:file:\/\/)?/, '').replace(/(:\d+):\d+\)?$/, '$1') ?? 'unknown place'
+  )
+}

@@ -1,0 +1,172 @@
+import type { Logger } from 'pino'
+import { type Duration, toMs } from '../base/duration.ts'
+import { CeleriacError } from '../base/errors.ts'
+import { text } from '../base/options.ts'
+import type { ClaimedRow } from '../db/calls/work-cycle.ts'
+import type { JobContext } from '../task/current-job.ts'
+import type { TaskDefinition } from '../task/definition.ts'
+import { JobControl } from '../task/job-control.ts'
+
+/** What an attempt needs of the worker it runs in. */
+export interface AttemptHost {
+  readonly worker: { readonly id: string; readonly name: string }
+  readonly log: Logger
+  /** Stores a progress report before long; `value` as the handler gave it. */
+  readonly report: (attempt: Attempt, value: unknown) => void
+}
+
+const NO_LABELS: Readonly<Record<string, string>> = Object.freeze({})
+
+/**
+ * One execution of a job by this worker: the claimed row, and the context its handler sees. What few handlers use
+ * (signal, log) is made when it is asked for, since most jobs are over before a timer would have been worth it.
+ */
+export class Attempt implements JobContext {
+  readonly definition: TaskDefinition
+  readonly queue: string
+  readonly priority: number
+  readonly token: number
+  readonly #row: ClaimedRow
+  readonly #claimedAtMs: number
+  readonly #host: AttemptHost
+  args: readonly unknown[] = []
+  /** When the handler was called, in ms of this process's monotonic clock; 0 before. */
+  startedAt = 0
+  /** Over as far as this worker is concerned; whatever the handler still does is refused. */
+  ended = false
+  #abort: AbortController | null = null
+  #abortedWith: { readonly reason: unknown } | null = null
+  #log: Logger | null = null
+  readonly #timers: (() => void)[] = []
+
+  constructor(
+    definition: TaskDefinition,
+    row: ClaimedRow,
+    place: { readonly queue: string; readonly priority: number; readonly claimedAtMs: number },
+    host: AttemptHost,
+  ) {
+    this.definition = definition
+    this.queue = place.queue
+    this.priority = place.priority
+    this.#claimedAtMs = place.claimedAtMs
+    this.token = row[1]
+    this.#row = row
+    this.#host = host
+  }
+
+  get id(): string {
+    return this.#row[0]
+  }
+
+  get task(): string {
+    return this.#row[3]
+  }
+
+  get attempt(): number {
+    return this.#row[2]
+  }
+
+  get maxAttempts(): number {
+    return this.#row[5]
+  }
+
+  /** Number of this attempt among those that are held against `maxAttempts`. */
+  get charged(): number {
+    return this.#row[2] - this.#row[6]
+  }
+
+  /** Args as the row holds them. */
+  get storedArgs(): unknown {
+    return this.#row[4]
+  }
+
+  /** Options of this one job. */
+  get rowOptions(): Readonly<Record<string, unknown>> | null {
+    return this.#row[8]?.[0] ?? null
+  }
+
+  get labels(): Readonly<Record<string, string>> {
+    return this.#row[8]?.[1] ?? NO_LABELS
+  }
+
+  get rootId(): string {
+    return this.#row[8]?.[2] ?? this.id
+  }
+
+  get parentId(): string | null {
+    return this.#row[8]?.[3] ?? null
+  }
+
+  get enqueuedAt(): Date {
+    return new Date(this.#row[7] * 1000)
+  }
+
+  get claimedAt(): Date {
+    return new Date(this.#claimedAtMs)
+  }
+
+  /** From being due at the earliest to being claimed, as far as the row tells. */
+  get waitMs(): number {
+    return Math.max(0, this.#claimedAtMs - this.#row[7] * 1000)
+  }
+
+  get worker(): { readonly id: string; readonly name: string } {
+    return this.#host.worker
+  }
+
+  get signal(): AbortSignal {
+    if (this.#abort === null) {
+      this.#abort = new AbortController()
+      if (this.#abortedWith !== null) this.#abort.abort(this.#abortedWith.reason)
+    }
+    return this.#abort.signal
+  }
+
+  get log(): Logger {
+    this.#log ??= this.#host.log.child({ jobId: this.id, task: this.task, attempt: this.attempt })
+    return this.#log
+  }
+
+  progress(value: unknown): void {
+    if (this.ended) throw new CeleriacError('LEASE_LOST', { jobId: this.id, attempt: this.attempt })
+    this.#host.report(this, value)
+  }
+
+  retry(options: { readonly in?: Duration; readonly reason?: string } = {}): never {
+    const delayMs = options.in === undefined ? null : toMs(options.in, 'in')
+    throw new JobControl('retry', delayMs, options.reason ?? '')
+  }
+
+  snooze(delay: Duration): never {
+    throw new JobControl('snooze', toMs(delay, 'delay'), '')
+  }
+
+  discard(reason: string): never {
+    throw new JobControl('discard', null, text(reason, 'reason', 4096))
+  }
+
+  /** Aborts the signal, once; the first reason stays. */
+  abort(reason: unknown): void {
+    if (this.#abortedWith !== null) return
+    this.#abortedWith = { reason }
+    this.#abort?.abort(reason)
+  }
+
+  /** Why the signal was aborted; undefined when it was not. */
+  get abortReason(): unknown {
+    return this.#abortedWith?.reason
+  }
+
+  /** Keeps a timer that ends with the attempt. */
+  own(stop: () => void): void {
+    this.#timers.push(stop)
+  }
+
+  /** Marks the end; false when it had ended before. */
+  end(): boolean {
+    if (this.ended) return false
+    this.ended = true
+    for (const stop of this.#timers) stop()
+    return true
+  }
+}

@@ -1,0 +1,524 @@
+import { CeleriacError } from '../base/errors.ts'
+import { type ClaimedGroup, type ClaimedRow, type TurnAnswer, workCycle } from '../db/calls/work-cycle.ts'
+import { releaseWorkerJobs } from '../db/calls/worker.ts'
+import { isConnectionError } from '../db/connection.ts'
+import type { Database } from '../db/database.ts'
+import type { Bus } from '../event/bus.ts'
+import type { Registry } from '../task/registry.ts'
+import { announceClaim, announceOutcome, factsOf } from './announce.ts'
+import { Attempt, type AttemptHost } from './attempt.ts'
+import { cancel, type Done, type ExecuteContext, execute } from './execute.ts'
+import { Floors } from './floors.ts'
+import type { ResolvedWorkerOptions } from './options.ts'
+import type { Outcome } from './outcome.ts'
+import { Outcomes, Settlement } from './outcomes.ts'
+import { Pace } from './pace.ts'
+import { Turns } from './turns.ts'
+
+/** What the cycle needs of its worker. */
+export interface CycleHost extends AttemptHost {
+  readonly database: Database
+  readonly registry: Registry
+  readonly bus: Bus
+  readonly execute: ExecuteContext
+  /** Whether notifications arrive. */
+  readonly hearing: () => boolean
+  /** Stores the last progress of an attempt before it is settled; null when there is nothing to store. */
+  readonly lastReport: (attempt: Attempt) => Promise<void> | null
+  /** Jobs were settled; the second list went back to their queues for a later attempt. */
+  readonly settled: (jobIds: readonly string[], listenedTo: boolean) => void
+  readonly returned: (queue: string, delayMs: number) => void
+  /** Says that the worker is about to sleep; resolves when others can know. */
+  readonly announceIdle: () => Promise<void>
+}
+
+/** Calls under way at once: while one waits for the server the other is read, run and written. */
+const LANES = 2
+/** A job that was claimed ahead and has not begun after this long goes back for others. */
+const STALE_MS = 250
+const RETRY_MS = { first: 100, most: 5_000 } as const
+/** A look after announcing sleep, for a job whose insert began before the announcement was visible. */
+const SECOND_LOOK_MS = 50
+
+/**
+ * The heart of a worker: settles what has finished and claims what may run next, in one call to the database, for as
+ * long as there is something to do; then sleeps until a hint, a timer or a finished job wakes it.
+ *
+ *   claimed ──► ready ──► running ──► outcomes ──► settled
+ *      ▲          (slots)    (execute)               │
+ *      └──────────────── one call ◄──────────────────┘
+ */
+export class Cycle {
+  readonly #host: CycleHost
+  readonly #options: ResolvedWorkerOptions
+  readonly #floors: Floors
+  readonly #turns: Turns
+  readonly #pace: Pace
+  readonly #outcomes = new Outcomes()
+  readonly #running = new Map<string, Attempt>()
+  #ready: { readonly attempt: Attempt; readonly tagged: boolean }[] = []
+  #readyFrom = 0
+  #readySince = 0
+  #lanes = 0
+  /** Jobs asked for by calls under way. */
+  #asked = 0
+  #scheduled = false
+  #starting = false
+  /** Whether there may be due jobs. */
+  #hungry = true
+  /** A look came back short, so a full one should follow. */
+  #short = false
+  #idle = false
+  /** Slept at some time since the last heartbeat. */
+  #slept = false
+  /** The worker's row says that it may be asleep. */
+  #announced = false
+  #claiming = true
+  #failures = 0
+  #pausedUntil = 0
+  #unsure = false
+  #timer: NodeJS.Timeout | undefined
+  #alarmAt = 0
+  #nextDueAt = Number.POSITIVE_INFINITY
+  #drained: (() => void)[] = []
+  #budget = Number.POSITIVE_INFINITY
+  #started = 0
+
+  constructor(options: ResolvedWorkerOptions, host: CycleHost) {
+    this.#host = host
+    this.#options = options
+    this.#turns = new Turns(options)
+    this.#floors = new Floors(this.#turns.names)
+    this.#pace = new Pace(options.concurrency)
+  }
+
+  get running(): number {
+    return this.#running.size
+  }
+
+  /** Attempts this worker holds: running, ready to run, or finished and not yet settled. */
+  get held(): number {
+    return this.#running.size + this.#readyCount + this.#outcomes.size
+  }
+
+  /** Jobs whose handler was called so far. */
+  get started(): number {
+    return this.#started
+  }
+
+  /** Whether it sleeps: nothing is due as far as it knows. */
+  get idle(): boolean {
+    return this.#idle
+  }
+
+  /**
+   * Whether it slept since this was last asked. Once it did not, its row is to say so, and sleeping is announced again:
+   * a write per heartbeat at most, where one per nap would be one per job.
+   */
+  takeSlept(): boolean {
+    const slept = this.#slept || this.#idle
+    this.#slept = false
+    if (!slept) this.#announced = false
+    return slept
+  }
+
+  /** Attempts that have run for at least this long, for the heartbeat to ask about. */
+  attemptsOlderThan(ms: number, most: number): { id: string; token: number }[] {
+    const before = performance.now() - ms
+    const attempts: { id: string; token: number }[] = []
+    for (const attempt of this.#running.values()) {
+      if (attempt.startedAt > before || attempts.length >= most) break
+      attempts.push({ id: attempt.id, token: attempt.token })
+    }
+    return attempts
+  }
+
+  start(): void {
+    this.wake()
+  }
+
+  /** Claims at most this many jobs from now on. */
+  limit(jobs: number): void {
+    this.#budget = jobs
+  }
+
+  /** A job may be due from an instant on, given in µs since 1970. */
+  wakeFor(queue: string, runAtUs: bigint): void {
+    if (!this.#turns.names.includes(queue)) return
+    this.#floors.lower(queue, runAtUs)
+    const inMs = Number(runAtUs / 1000n) - Date.now()
+    // The two clocks may disagree a little; a look too early comes back with the right time to look again.
+    if (inMs > 1_000) this.#sleepUntil(performance.now() + inMs)
+    else this.wake()
+  }
+
+  /** Looks for work now. */
+  wake(): void {
+    this.#hungry = true
+    this.#idle = false
+    this.#schedule()
+  }
+
+  /** A job this worker runs is asked to be cancelled. */
+  cancel(jobId: string, reason: string): void {
+    const attempt = this.#running.get(jobId)
+    if (attempt !== undefined) cancel(attempt, reason, this.#host.execute, this.#done)
+  }
+
+  /** A job this worker runs is not its own any more: abort it and forget it. */
+  lose(jobId: string): void {
+    const attempt = this.#running.get(jobId)
+    if (attempt === undefined || !attempt.end()) return
+    this.#running.delete(jobId)
+    attempt.abort(new CeleriacError('LEASE_LOST', { jobId, attempt: attempt.attempt }))
+    this.#host.bus.emit('job:lost', factsOf(attempt))
+    this.#schedule()
+  }
+
+  /** Everything it holds is not its own any more. */
+  loseAll(): void {
+    for (const id of [...this.#running.keys()]) this.lose(id)
+    this.#ready = []
+    this.#readyFrom = 0
+    while (this.#outcomes.take() !== undefined);
+  }
+
+  /** Claims nothing more, and gives back what has not begun. */
+  stopClaiming(): void {
+    this.#claiming = false
+    this.#releaseReady()
+    this.#schedule()
+  }
+
+  /** Aborts every running handler; those that give way are released, what they would have returned still counts. */
+  abortAll(reason: unknown): void {
+    for (const attempt of this.#running.values()) attempt.abort(reason)
+  }
+
+  /** Gives back what still runs: its handler is fenced from now on. */
+  releaseAll(): void {
+    for (const attempt of [...this.#running.values()]) {
+      if (attempt.end()) this.#done(attempt, { kind: 'released' })
+    }
+  }
+
+  /** Resolves when nothing runs and everything is settled. */
+  whenEmpty(): Promise<void> {
+    if (this.held === 0 && this.#lanes === 0) return Promise.resolve()
+    return new Promise((resolve) => this.#drained.push(resolve))
+  }
+
+  stop(): void {
+    this.#claiming = false
+    clearTimeout(this.#timer)
+    this.#timer = undefined
+  }
+
+  get #readyCount(): number {
+    return this.#ready.length - this.#readyFrom
+  }
+
+  /** One pass per turn of the event loop: whatever finished within it is settled together. */
+  #schedule(): void {
+    if (this.#scheduled) return
+    this.#scheduled = true
+    setImmediate(() => {
+      this.#scheduled = false
+      this.#pass()
+    })
+  }
+
+  #pass(): void {
+    this.#startReady()
+    const now = performance.now()
+    if (now < this.#pausedUntil) {
+      this.#sleepUntil(this.#pausedUntil)
+      return
+    }
+    while (this.#lanes < LANES) {
+      const wanted = this.#wanted(now)
+      if (this.#outcomes.size === 0 && wanted === 0) break
+      void this.#turn(wanted)
+    }
+    if (this.held === 0 && this.#lanes === 0) {
+      for (const resolve of this.#drained.splice(0)) resolve()
+    }
+  }
+
+  #wanted(now: number): number {
+    if (!this.#claiming || !this.#hungry || this.#unsure || this.#outcomes.full) return 0
+    if (this.#host.registry.runnable().length === 0) return 0
+    const held = this.#running.size + this.#readyCount + this.#asked
+    const wanted = Math.min(this.#pace.wanted(held, this.#oldestMs(now)), this.#budget - this.#asked)
+    // Asking for a few at a time while a call is under way would only multiply the calls.
+    if (wanted <= 0 || (this.#asked > 0 && wanted < this.#options.concurrency / 2)) return 0
+    return wanted
+  }
+
+  #oldestMs(now: number): number {
+    if (this.#running.size < this.#options.concurrency) return 0
+    for (const attempt of this.#running.values()) return now - attempt.startedAt
+    return 0
+  }
+
+  async #turn(wanted: number): Promise<void> {
+    const settlement = this.#outcomes.take() ?? new Settlement()
+    const begun = performance.now()
+    const full = wanted > 0 && this.#floors.mayLookFully(begun, this.#short)
+    const { epoch } = this.#floors
+    if (full) this.#floors.lookedFully(begun, 0)
+    this.#lanes += 1
+    this.#asked += wanted
+    try {
+      const answer = await workCycle(this.#host.database, {
+        workerId: this.#host.worker.id,
+        successes: settlement.successes,
+        others: settlement.others,
+        tasks: tasksLiteral(this.#host.registry),
+        wanted,
+        looks: wanted === 0 ? [] : this.#floors.looks(this.#turns.next(), full),
+      })
+      if (full) this.#floors.lookedFully(performance.now(), performance.now() - begun)
+      this.#failures = 0
+      this.#accept(answer, settlement)
+      if (wanted > 0) this.#learn(answer, { wanted, full, epoch })
+    } catch (error) {
+      this.#refused(error, settlement, wanted > 0)
+    } finally {
+      this.#lanes -= 1
+      this.#asked -= wanted
+      this.#startReady()
+      this.#schedule()
+    }
+  }
+
+  /** Settled and claimed: tell, and make the claimed ready. */
+  #accept(answer: TurnAnswer, settlement: Settlement): void {
+    const lost = answer.lost.length === 0 ? null : new Set(answer.lost)
+    if (settlement.size > 0) this.#announceSettled(settlement, lost, answer.listenedTo)
+    for (const group of answer.groups) {
+      this.#budget -= group.jobs.length
+      for (const row of group.jobs) this.#enter(row, group, answer)
+    }
+  }
+
+  #enter(row: ClaimedRow, group: ClaimedGroup, answer: TurnAnswer): void {
+    const definition = this.#host.registry.get(row[3])
+    if (definition === undefined) return
+    const place = { queue: group.queue, priority: group.priority, claimedAtMs: answer.nowMs }
+    const attempt = new Attempt(definition, row, place, this.#host)
+    if (this.#readyCount === 0) this.#readySince = performance.now()
+    this.#ready.push({ attempt, tagged: answer.tagged })
+    if (!this.#claiming) this.#releaseReady()
+    announceClaim(this.#host.bus, attempt)
+  }
+
+  #learn(
+    answer: TurnAnswer,
+    { wanted, full, epoch }: { wanted: number; full: boolean; epoch: number },
+  ): void {
+    this.#floors.learn(answer.groups, epoch)
+    const taken = answer.groups.reduce((sum, group) => sum + group.jobs.length, 0)
+    if (taken >= wanted || epoch !== this.#floors.epoch) {
+      this.#short = false
+      return
+    }
+    this.#nextDueAt =
+      answer.nextDueMs === null
+        ? Number.POSITIVE_INFINITY
+        : performance.now() + Math.max(1, Math.ceil(answer.nextDueMs))
+    if (full) {
+      this.#short = false
+      this.#hungry = false
+      void this.#fallAsleep()
+      return
+    }
+    this.#short = true
+    const now = performance.now()
+    if (this.#floors.mayLookFully(now, true)) return
+    this.#hungry = false
+    this.#sleepUntil(Math.min(this.#floors.nextFullAt(true), this.#nextDueAt))
+  }
+
+  /** Sleeps until the next job is due, or for as long as a lost notification may cost. */
+  async #fallAsleep(): Promise<void> {
+    const poll = this.#host.hearing() ? this.#options.pollMs : this.#options.deafPollMs
+    this.#sleepUntil(Math.min(performance.now() + poll * (0.9 + Math.random() * 0.2), this.#nextDueAt))
+    this.#idle = true
+    this.#slept = true
+    if (this.#announced) return
+    try {
+      await this.#host.announceIdle()
+      this.#announced = true
+    } catch {
+      return
+    }
+    // Whoever enqueued without seeing the announcement has committed by now, or will within moments.
+    this.wake()
+    this.#sleepUntil(performance.now() + SECOND_LOOK_MS)
+  }
+
+  /** Sets the alarm; an earlier one stays. */
+  #sleepUntil(instant: number): void {
+    if (this.#timer !== undefined && this.#alarmAt <= instant) return
+    clearTimeout(this.#timer)
+    this.#alarmAt = instant
+    this.#timer = setTimeout(
+      () => {
+        this.#timer = undefined
+        this.wake()
+      },
+      Math.min(Math.max(1, instant - performance.now()), 2 ** 31 - 1),
+    )
+  }
+
+  /** What could not be settled is kept; a claim whose answer got lost may have taken jobs, which are given back. */
+  #refused(error: unknown, settlement: Settlement, claimed: boolean): void {
+    const connection =
+      isConnectionError(error) || (error instanceof CeleriacError && error.code === 'CONNECT_FAILED')
+    if (connection || settlement.size === 0) this.#outcomes.putBack(settlement)
+    else if (settlement.size > 1) this.#outcomes.putBack(...settlement.halves())
+    else this.#sanitise(settlement, error)
+    if (claimed) this.#unsure = true
+    this.#failures += 1
+    const ceiling = Math.min(RETRY_MS.most, RETRY_MS.first * 2 ** Math.min(this.#failures - 1, 10))
+    const pause = connection || settlement.size === 0 ? ceiling / 2 + (Math.random() * ceiling) / 2 : 1
+    this.#pausedUntil = performance.now() + pause
+    this.#host.bus.emit('error', { during: 'settling and claiming', error })
+    this.#sleepUntil(this.#pausedUntil)
+    if (claimed) void this.#reconcile(pause)
+  }
+
+  /** One outcome the server does not take, whatever it is: the job fails with that, rather than stay for ever. */
+  #sanitise(settlement: Settlement, error: unknown): void {
+    const [entry] = settlement.entries
+    if (entry === undefined || entry.outcome.kind === 'released') return
+    const message = error instanceof Error ? error.message : 'the outcome could not be stored'
+    const refused = {
+      name: 'SettleError',
+      message: `the outcome could not be stored: ${message.slice(0, 1_000)}`,
+    }
+    this.#outcomes.add(
+      entry.attempt,
+      entry.outcome.kind === 'errored' && entry.outcome.error.name === 'SettleError'
+        ? { kind: 'released' }
+        : { kind: 'errored', error: refused, thrown: error, delayMs: null, expected: false },
+    )
+  }
+
+  /** Gives back what the table says this worker holds and this worker has never heard of. */
+  async #reconcile(pauseMs: number): Promise<void> {
+    await new Promise((resolve) => setTimeout(resolve, pauseMs))
+    try {
+      await releaseWorkerJobs(this.#host.database, this.#host.worker.id, this.#heldIds())
+      this.#unsure = false
+      this.#schedule()
+    } catch {
+      void this.#reconcile(Math.min(RETRY_MS.most, pauseMs * 2))
+    }
+  }
+
+  #heldIds(): string[] {
+    const settling: Settlement[] = []
+    for (let next = this.#outcomes.take(); next !== undefined; next = this.#outcomes.take())
+      settling.push(next)
+    this.#outcomes.putBack(...settling)
+    return [
+      ...this.#running.keys(),
+      ...this.#ready.slice(this.#readyFrom).map(({ attempt }) => attempt.id),
+      ...settling.flatMap((settlement) => settlement.entries.map(({ attempt }) => attempt.id)),
+    ]
+  }
+
+  #startReady(): void {
+    if (this.#starting) return
+    this.#starting = true
+    while (this.#readyCount > 0 && this.#running.size < this.#options.concurrency && !this.#outcomes.full) {
+      const next = this.#ready[this.#readyFrom]
+      this.#readyFrom += 1
+      if (next === undefined) break
+      this.#running.set(next.attempt.id, next.attempt)
+      this.#started += 1
+      execute(next.attempt, next.tagged, this.#host.execute, this.#done)
+    }
+    this.#starting = false
+    if (this.#readyCount === 0) {
+      if (this.#readyFrom > 0) {
+        this.#ready = []
+        this.#readyFrom = 0
+      }
+      return
+    }
+    this.#giveBackStale()
+  }
+
+  /** Claimed ahead because handlers were quick, and now they are not. */
+  #giveBackStale(): void {
+    const waited = performance.now() - this.#readySince
+    if (waited < STALE_MS) {
+      setTimeout(() => this.#schedule(), STALE_MS - waited).unref()
+      return
+    }
+    this.#releaseReady()
+  }
+
+  #releaseReady(): void {
+    const unstarted = this.#ready.slice(this.#readyFrom)
+    this.#ready = []
+    this.#readyFrom = 0
+    for (const { attempt } of unstarted) {
+      if (attempt.end()) this.#outcomes.add(attempt, { kind: 'released' })
+    }
+    if (unstarted.length > 0) this.#schedule()
+  }
+
+  readonly #done: Done = (attempt: Attempt, outcome: Outcome): void => {
+    const storing = this.#host.lastReport(attempt)
+    if (storing === null) this.#finish(attempt, outcome)
+    else void storing.then(() => this.#finish(attempt, outcome))
+  }
+
+  #finish(attempt: Attempt, outcome: Outcome): void {
+    if (!this.#running.delete(attempt.id)) return
+    this.#pace.learn(performance.now() - attempt.startedAt)
+    this.#outcomes.add(attempt, outcome)
+    // The next one begins at once; settling waits for the end of this turn of the event loop and takes all together.
+    if (this.#readyCount > 0) this.#startReady()
+    this.#schedule()
+  }
+
+  #announceSettled(settlement: Settlement, lost: ReadonlySet<string> | null, listenedTo: boolean): void {
+    const settled: string[] = []
+    for (const { attempt, outcome } of settlement.entries) {
+      if (lost?.has(attempt.id) === true) {
+        this.#host.bus.emit('job:lost', factsOf(attempt))
+        continue
+      }
+      const returnsInMs = announceOutcome(this.#host.bus, attempt, outcome)
+      if (returnsInMs === null) settled.push(attempt.id)
+      else this.#returned(attempt.queue, returnsInMs, outcome.kind === 'released')
+    }
+    if (settled.length > 0) this.#host.settled(settled, listenedTo)
+  }
+
+  /** A job went back to its queue: for others to know, and for us to be awake when it is due. */
+  #returned(queue: string, delayMs: number, released: boolean): void {
+    if (released) this.#floors.lower(queue, 0n)
+    this.#host.returned(queue, released ? -1 : delayMs)
+    const dueAt = performance.now() + Math.max(1, delayMs + 1)
+    if (dueAt < this.#nextDueAt) {
+      this.#nextDueAt = dueAt
+      if (!this.#hungry) this.#sleepUntil(dueAt)
+    }
+  }
+}
+
+let literalOf: { readonly names: readonly string[]; readonly text: string } | null = null
+
+/** Names of tasks as an array literal; they hold no quotes. The same list gives the same text. */
+function tasksLiteral(registry: Registry): string {
+  const names = registry.runnable()
+  if (literalOf?.names !== names)
+    literalOf = { names, text: `{${names.map((name) => `"${name}"`).join(',')}}` }
+  return literalOf.text
+}

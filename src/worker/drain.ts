@@ -1,0 +1,75 @@
+import { CeleriacError } from '../base/errors.ts'
+import { deregisterWorker } from '../db/calls/worker.ts'
+import type { Database } from '../db/database.ts'
+import type { Waker } from '../job/waker.ts'
+import type { Cycle } from './cycle.ts'
+import type { Presence } from './presence.ts'
+import type { ProgressReports } from './progress-reports.ts'
+
+/** Something that goes on beside the claims. */
+export interface Upkeep {
+  start(): void
+  stop(): Promise<void>
+}
+
+/** What stopping works on. */
+export interface Drain {
+  readonly cycle: Cycle
+  readonly presence: Presence
+  readonly upkeep: Upkeep
+  readonly reports: ProgressReports
+  readonly database: Database
+  readonly waker: Waker
+  readonly timeoutMs: number
+  readonly abortGraceMs: number
+  /** Aborts when there is no more time for warmth. */
+  readonly hurry: AbortSignal
+}
+
+/** How long the last writes may take when the database does not answer; then others rescue what is left. */
+const LAST_WRITES_MS = 5_000
+
+/**
+ * Stops a worker, in this order:
+ *
+ * 1. claim nothing more; what was claimed and has not begun goes back at once, uncharged
+ * 2. wait for what runs, up to the deadline; heartbeats go on
+ * 3. abort the signals of what still runs; give it the grace to return
+ * 4. give back what still runs: its handler is fenced and others may run it
+ * 5. settle everything that is buffered
+ * 6. leave: the row goes, and with it whatever the table says we hold; the lock goes with the session
+ */
+export async function drain(work: Drain): Promise<void> {
+  const { cycle, presence, upkeep } = work
+  cycle.stopClaiming()
+  await within(work.timeoutMs, cycle.whenEmpty(), work.hurry)
+  if (cycle.running > 0) {
+    const remedy = 'another worker runs the job again; stop at once, or return what is done'
+    cycle.abortAll(new CeleriacError('WORKER_STATE', { state: 'stopping', remedy }))
+    await within(work.abortGraceMs, cycle.whenEmpty())
+    cycle.releaseAll()
+  }
+  await work.reports.flush()
+  await within(LAST_WRITES_MS, cycle.whenEmpty())
+  cycle.stop()
+  await upkeep.stop()
+  presence.stop()
+  await within(
+    LAST_WRITES_MS,
+    deregisterWorker(work.database, presence.id).catch(() => undefined),
+  )
+}
+
+/** Waits for `work`, but not longer than this, and not after `hurry` has aborted. */
+async function within(ms: number, work: Promise<unknown>, hurry?: AbortSignal): Promise<void> {
+  if (hurry?.aborted === true) return
+  let finish: () => void = () => undefined
+  const early = new Promise<void>((resolve) => {
+    finish = resolve
+  })
+  const timer = setTimeout(finish, ms)
+  hurry?.addEventListener('abort', finish, { once: true })
+  await Promise.race([work, early])
+  clearTimeout(timer)
+  hurry?.removeEventListener('abort', finish)
+}

@@ -1,0 +1,162 @@
+import { type BackoffPolicy, backoffFromJson } from '../base/backoff.ts'
+import { formatMs } from '../base/duration.ts'
+import { CeleriacError, isCeleriacError, JobCancelledError } from '../base/errors.ts'
+import { type Codec, decodeArgs, encodeResult } from '../base/json.ts'
+import { jobStorage } from '../task/current-job.ts'
+import { issuesText, validateArgs } from '../task/schema.ts'
+import type { Attempt } from './attempt.ts'
+import { type Middleware, wrap } from './middleware.ts'
+import { type Outcome, outcomeOf } from './outcome.ts'
+import { after } from './timer.ts'
+
+/** What running handlers needs of the app. */
+export interface ExecuteContext {
+  readonly codec: Codec | undefined
+  readonly maxResultBytes: number
+  readonly middleware: readonly Middleware[]
+  /** How long a cancelled handler may go on before the job is settled without it. */
+  readonly abortGraceMs: number
+}
+
+/** Gets the outcome of an attempt, once; maybe before `execute` returns. */
+export type Done = (attempt: Attempt, outcome: Outcome) => void
+
+/**
+ * Calls the handler of an attempt and turns its end into an outcome.
+ *
+ * Most handlers need nothing but the call: no promise, timer or controller is made for those.
+ *
+ * @param tagged - whether the stored args may hold tagged values
+ */
+export function execute(attempt: Attempt, tagged: boolean, context: ExecuteContext, done: Done): void {
+  attempt.startedAt = performance.now()
+  startTimers(attempt, done)
+  const finish = (outcome: Outcome): void => {
+    if (attempt.end()) done(attempt, outcome)
+  }
+  const succeed = (value: unknown): void => finish(success(attempt, value, context))
+  const fail = (thrown: unknown): void => finish(failure(attempt, thrown))
+  try {
+    attempt.args = readArgs(attempt, tagged, context.codec)
+    const value = attempt.definition.schema === null ? call(attempt, context) : callChecked(attempt, context)
+    if (isThenable(value)) value.then(succeed, fail)
+    else succeed(value)
+  } catch (error) {
+    fail(error)
+  }
+}
+
+/** Asks the handler to stop because the job is to be cancelled, and settles it without the handler after a grace. */
+export function cancel(attempt: Attempt, reason: string, context: ExecuteContext, done: Done): void {
+  if (attempt.ended || attempt.abortReason !== undefined) return
+  attempt.abort(new JobCancelledError({ jobId: attempt.id, task: attempt.task, reason }))
+  attempt.own(
+    after(context.abortGraceMs, () => {
+      if (attempt.end()) done(attempt, { kind: 'cancelled', reason })
+    }),
+  )
+}
+
+function readArgs(attempt: Attempt, tagged: boolean, codec: Codec | undefined): readonly unknown[] {
+  const stored = attempt.storedArgs
+  if (!tagged && codec === undefined && Array.isArray(stored)) return stored
+  return decodeArgs(stored, codec)
+}
+
+function call(attempt: Attempt, { middleware }: ExecuteContext): unknown {
+  const run = attempt.definition.run
+  if (run === null) return undefined
+  return middleware.length === 0
+    ? jobStorage.run(attempt, run, attempt, attempt.args)
+    : jobStorage.run(attempt, wrap, middleware, attempt, run)
+}
+
+async function callChecked(attempt: Attempt, context: ExecuteContext): Promise<unknown> {
+  const outcome = await validateArgs(attempt.definition, attempt.args)
+  if (outcome.issues !== undefined) {
+    throw new CeleriacError(
+      'ARGS_REJECTED',
+      { task: attempt.task, issues: issuesText(outcome.issues) },
+      { details: { issues: outcome.issues } },
+    )
+  }
+  attempt.args = outcome.value
+  return call(attempt, context)
+}
+
+function success(attempt: Attempt, value: unknown, { codec, maxResultBytes }: ExecuteContext): Outcome {
+  const ignored = attempt.rowOptions?.ignoreResult ?? attempt.definition.options.ignoreResult
+  if (value === undefined || ignored === true) return { kind: 'succeeded', value: null }
+  try {
+    return {
+      kind: 'succeeded',
+      value: encodeResult(value, { task: attempt.task, maxBytes: maxResultBytes, codec }),
+    }
+  } catch (error) {
+    return failure(attempt, error)
+  }
+}
+
+function failure(attempt: Attempt, thrown: unknown): Outcome {
+  const reason = attempt.abortReason
+  if (reason instanceof JobCancelledError) return { kind: 'cancelled', reason: reason.reason }
+  if (isCeleriacError(reason, 'WORKER_STATE')) return { kind: 'released' }
+  // A handler that gave way to its signal shows an AbortError; what made it give way says more.
+  const cause = isCeleriacError(reason, 'SOFT_TIME_LIMIT') && isAbortError(thrown) ? reason : thrown
+  return outcomeOf(cause, {
+    jobId: attempt.id,
+    charged: attempt.charged,
+    maxAttempts: attempt.maxAttempts,
+    backoff: backoffOf(attempt),
+    options: attempt.definition.options,
+  })
+}
+
+function backoffOf(attempt: Attempt): BackoffPolicy {
+  const own = attempt.rowOptions?.backoff
+  return own === undefined ? attempt.definition.options.backoff : backoffFromJson(own)
+}
+
+function startTimers(attempt: Attempt, done: Done): void {
+  const { timeLimitMs, softTimeLimitMs } = limitsOf(attempt)
+  if (softTimeLimitMs !== null) {
+    attempt.own(
+      after(softTimeLimitMs, () =>
+        attempt.abort(
+          new CeleriacError('SOFT_TIME_LIMIT', { jobId: attempt.id, limit: formatMs(softTimeLimitMs) }),
+        ),
+      ),
+    )
+  }
+  if (timeLimitMs !== null) {
+    attempt.own(
+      after(timeLimitMs, () => {
+        const reason = new CeleriacError('TIME_LIMIT', { jobId: attempt.id, limit: formatMs(timeLimitMs) })
+        attempt.abort(reason)
+        // The handler cannot be stopped in this process; it is fenced: the slot is free and its end is nobody's.
+        if (attempt.end()) done(attempt, failure(attempt, reason))
+      }),
+    )
+  }
+}
+
+function limitsOf(attempt: Attempt): { timeLimitMs: number | null; softTimeLimitMs: number | null } {
+  const own = attempt.rowOptions
+  const { timeLimitMs, softTimeLimitMs } = attempt.definition.options
+  return {
+    timeLimitMs: numberOr(own?.timeLimitMs, timeLimitMs),
+    softTimeLimitMs: numberOr(own?.softTimeLimitMs, softTimeLimitMs),
+  }
+}
+
+function numberOr(value: unknown, fallback: number | null): number | null {
+  return typeof value === 'number' ? value : fallback
+}
+
+function isAbortError(thrown: unknown): boolean {
+  return thrown instanceof Error && thrown.name === 'AbortError'
+}
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function'
+}

@@ -1,0 +1,102 @@
+import { hostname } from 'node:os'
+import { type Duration, toMs } from '../base/duration.ts'
+import { CeleriacError } from '../base/errors.ts'
+import { assertQueueName } from '../base/names.ts'
+import { allAtOnce, integer, oneOf, refuseUnknown, text } from '../base/options.ts'
+import { preview } from '../base/text.ts'
+
+/** Options of a worker. */
+export interface WorkerOptions {
+  /**
+   * Queues to claim from, in this order (see `order`); an object gives weights: `{ mail: 4, default: 1 }`.
+   * @defaultValue ['default']
+   */
+  readonly queues?: readonly string[] | Readonly<Record<string, number>>
+  /**
+   * `ordered`: a later queue gets its turn when the earlier ones have nothing due. `weighted`: turns are shared by
+   * weight, and no queue starves. @defaultValue 'ordered' for a list, 'weighted' for an object
+   */
+  readonly order?: 'ordered' | 'weighted'
+  /** Jobs run at once. Integer from 1 to 10,000. @defaultValue 10 */
+  readonly concurrency?: number
+  /** Name for people, shown in views. @defaultValue host and process id */
+  readonly name?: string
+  /** How long a warm stop waits for running jobs; 0 aborts at once. @defaultValue '30s' */
+  readonly stopTimeout?: Duration
+  /** How long a handler may take to stop once it was told to, before it is given up. @defaultValue '5s' */
+  readonly abortGrace?: Duration
+  /** Looks for work at least this often when notifications arrive. @defaultValue '10s' */
+  readonly pollInterval?: Duration
+  /** The same while they do not arrive. @defaultValue '500ms' */
+  readonly deafPollInterval?: Duration
+}
+
+export const WORKER_DEFAULTS = {
+  queues: ['default'],
+  order: 'ordered',
+  concurrency: 10,
+  stopTimeout: '30s',
+  abortGrace: '5s',
+  pollInterval: '10s',
+  deafPollInterval: '500ms',
+} as const satisfies WorkerOptions
+
+/** Options of a worker, read and checked. */
+export interface ResolvedWorkerOptions {
+  readonly queues: readonly { readonly name: string; readonly weight: number }[]
+  readonly order: 'ordered' | 'weighted'
+  readonly concurrency: number
+  readonly name: string
+  readonly stopTimeoutMs: number
+  readonly abortGraceMs: number
+  readonly pollMs: number
+  readonly deafPollMs: number
+}
+
+/** @throws {CeleriacError} `OPTION_…` or `QUEUE_NAME_INVALID`, all problems at once. */
+export function resolveWorkerOptions(options: WorkerOptions): ResolvedWorkerOptions {
+  return allAtOnce((check) => {
+    check(() => refuseUnknown(options, [...Object.keys(WORKER_DEFAULTS), 'name'], 'worker'), undefined)
+    const read = (name: 'stopTimeout' | 'abortGrace' | 'pollInterval' | 'deafPollInterval'): number =>
+      check(() => toMs(options[name] ?? WORKER_DEFAULTS[name], name), 0)
+    const listed = Array.isArray(options.queues ?? [])
+    return {
+      queues: check(() => readQueues(options.queues ?? WORKER_DEFAULTS.queues), []),
+      order: check(
+        () => oneOf(options.order ?? (listed ? 'ordered' : 'weighted'), 'order', ['ordered', 'weighted']),
+        'ordered',
+      ),
+      concurrency: check(
+        () => integer(options.concurrency ?? WORKER_DEFAULTS.concurrency, 'concurrency', 1, 10_000),
+        1,
+      ),
+      name: check(() => text(options.name ?? `${hostname()}:${process.pid}`, 'name', 200), ''),
+      stopTimeoutMs: read('stopTimeout'),
+      abortGraceMs: read('abortGrace'),
+      pollMs: read('pollInterval'),
+      deafPollMs: read('deafPollInterval'),
+    }
+  })
+}
+
+function readQueues(queues: unknown): { name: string; weight: number }[] {
+  const entries: [string, unknown][] = Array.isArray(queues)
+    ? queues.map((name) => [name as string, 1])
+    : typeof queues === 'object' && queues !== null
+      ? Object.entries(queues)
+      : []
+  if (entries.length === 0) {
+    throw new CeleriacError('OPTION_INVALID', {
+      option: 'queues',
+      problem: `must be a list of queue names, or an object of weights; got ${preview(queues)}`,
+    })
+  }
+  const names = new Set<string>()
+  return entries.map(([name, weight]) => {
+    assertQueueName(name)
+    if (names.has(name))
+      throw new CeleriacError('OPTION_INVALID', { option: 'queues', problem: `names "${name}" twice` })
+    names.add(name)
+    return { name, weight: integer(weight, `queues.${name}`, 1, 1_000) }
+  })
+}

@@ -1,0 +1,107 @@
+import { type BackoffPolicy, backoffDelayMs } from '../base/backoff.ts'
+import { CeleriacError, isCeleriacError } from '../base/errors.ts'
+import { type StoredError, serialiseThrown } from '../base/thrown.ts'
+import { JobControl } from '../task/job-control.ts'
+import { matches, type ResolvedTaskOptions } from '../task/options.ts'
+
+/** How an attempt ended, as a value; each kind is one case of `settle_jobs`. */
+export type Outcome =
+  /** `value` is JSON text; null for nothing. */
+  | { readonly kind: 'succeeded'; readonly value: string | null }
+  /** `delayMs` null: no further attempt. */
+  | {
+      readonly kind: 'errored'
+      readonly error: StoredError
+      readonly thrown: unknown
+      readonly delayMs: number | null
+      readonly expected: boolean
+    }
+  | { readonly kind: 'snoozed'; readonly delayMs: number }
+  | { readonly kind: 'discarded'; readonly error: StoredError; readonly thrown: unknown }
+  | { readonly kind: 'cancelled'; readonly reason: string }
+  | { readonly kind: 'released' }
+
+/** What deciding about a failure needs to know of the attempt. */
+export interface FailedAttempt {
+  readonly jobId: string
+  /** Number of the attempt among those that are charged. */
+  readonly charged: number
+  readonly maxAttempts: number
+  readonly backoff: BackoffPolicy
+  readonly options: ResolvedTaskOptions
+}
+
+/** Turns whatever a handler threw into an outcome. Whether attempts are left is for SQL to say. */
+export function outcomeOf(thrown: unknown, attempt: FailedAttempt): Outcome {
+  if (thrown instanceof JobControl) return outcomeOfControl(thrown, attempt)
+  return {
+    kind: 'errored',
+    error: serialiseThrown(thrown),
+    thrown,
+    delayMs: isFinal(thrown, attempt.options) ? null : delayOf(thrown, attempt),
+    expected: isExpected(thrown, attempt.options),
+  }
+}
+
+function outcomeOfControl(control: JobControl, attempt: FailedAttempt): Outcome {
+  if (control.kind === 'snooze') return { kind: 'snoozed', delayMs: control.delayMs ?? 0 }
+  if (control.kind === 'discard') {
+    const thrown = new CeleriacError('JOB_DISCARDED', { jobId: attempt.jobId, reason: control.reason })
+    return { kind: 'discarded', error: withoutStack(thrown), thrown }
+  }
+  const asked = new CeleriacError('RETRIES_EXHAUSTED', {
+    jobId: attempt.jobId,
+    maxAttempts: attempt.maxAttempts,
+  })
+  const exhausted = attempt.charged >= attempt.maxAttempts
+  const reason = control.reason === '' ? 'the handler asked for another attempt' : control.reason
+  return {
+    kind: 'errored',
+    error: exhausted
+      ? {
+          ...withoutStack(asked),
+          ...(control.reason !== '' && { cause: { name: 'RetryRequested', message: reason } }),
+        }
+      : { name: 'RetryRequested', message: reason },
+    thrown: control,
+    delayMs: control.delayMs ?? delayOf(control, attempt),
+    expected: true,
+  }
+}
+
+/** Errors that another attempt would meet again. */
+const FINAL_CODES = new Set(['PERMANENT', 'ARGS_REJECTED', 'DECODE_FAILED', 'RESULT_SIZE', 'CODEC_FAILED'])
+
+function isFinal(thrown: unknown, options: ResolvedTaskOptions): boolean {
+  if (isCeleriacError(thrown) && (FINAL_CODES.has(thrown.code) || thrown.code.startsWith('JSON_')))
+    return true
+  if (asks(options.giveUpOn, thrown)) return true
+  return options.retryOn !== null && !asks(options.retryOn, thrown)
+}
+
+function isExpected(thrown: unknown, options: ResolvedTaskOptions): boolean {
+  return asks(options.expected, thrown)
+}
+
+/** A matcher of the user's that throws knows nothing about the error; the error stays the one to report. */
+function asks(list: ResolvedTaskOptions['giveUpOn'], thrown: unknown): boolean {
+  try {
+    return matches(list, thrown)
+  } catch {
+    return false
+  }
+}
+
+function delayOf(thrown: unknown, attempt: FailedAttempt): number | null {
+  try {
+    return backoffDelayMs(attempt.backoff, Math.max(1, attempt.charged), thrown)
+  } catch {
+    // The user's backoff function failed: the job must not stay with it.
+    return 1_000
+  }
+}
+
+function withoutStack(error: CeleriacError): StoredError {
+  const { stack: _, ...stored } = serialiseThrown(error)
+  return stored
+}

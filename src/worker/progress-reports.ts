@@ -1,0 +1,71 @@
+import type { Codec } from '../base/json.ts'
+import { encodeResult } from '../base/json.ts'
+import { reportProgress } from '../db/calls/job.ts'
+import type { Database } from '../db/database.ts'
+import type { Attempt } from './attempt.ts'
+
+/** A job's progress is written at most this often. */
+const PAUSE_MS = 50
+
+/** Progress of the running jobs, coalesced: whatever a handler reports in between is overtaken by the next write. */
+export class ProgressReports {
+  readonly #database: Database
+  readonly #workerId: () => string
+  readonly #codec: Codec | undefined
+  readonly #maxBytes: number
+  readonly #lost: (jobId: string) => void
+  #pending = new Map<Attempt, string>()
+  #timer: NodeJS.Timeout | undefined
+  #writing: Promise<void> = Promise.resolve()
+
+  constructor(options: {
+    readonly database: Database
+    readonly workerId: () => string
+    readonly codec: Codec | undefined
+    readonly maxBytes: number
+    /** Told about jobs that turn out not to be ours any more. */
+    readonly lost: (jobId: string) => void
+  }) {
+    this.#database = options.database
+    this.#workerId = options.workerId
+    this.#codec = options.codec
+    this.#maxBytes = options.maxBytes
+    this.#lost = options.lost
+  }
+
+  /** @throws {CeleriacError} `JSON_…` when the value cannot be stored. */
+  add(attempt: Attempt, value: unknown): void {
+    const text =
+      encodeResult(value, { task: attempt.task, maxBytes: this.#maxBytes, codec: this.#codec }) ?? 'null'
+    this.#pending.set(attempt, text)
+    this.#timer ??= setTimeout(() => void this.flush(), PAUSE_MS)
+  }
+
+  /** Whether an attempt has a report that is not stored yet. */
+  has(attempt: Attempt): boolean {
+    return this.#pending.size > 0 && this.#pending.has(attempt)
+  }
+
+  /** Stores what is pending; resolves when it is stored, or given up. */
+  flush(): Promise<void> {
+    clearTimeout(this.#timer)
+    this.#timer = undefined
+    const reports = [...this.#pending]
+    this.#pending = new Map()
+    if (reports.length > 0) this.#writing = this.#writing.then(() => this.#write(reports))
+    return this.#writing
+  }
+
+  async #write(reports: readonly (readonly [Attempt, string])[]): Promise<void> {
+    try {
+      const lost = await reportProgress(
+        this.#database,
+        this.#workerId(),
+        reports.map(([attempt, value]) => ({ jobId: attempt.id, token: attempt.token, value })),
+      )
+      for (const jobId of lost) this.#lost(jobId)
+    } catch {
+      // Progress is for watchers: a later report makes up for one that an outage has swallowed.
+    }
+  }
+}
