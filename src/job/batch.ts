@@ -1,29 +1,14 @@
 import type { Shape } from './shape.ts'
 
-/** Jobs on their way into one statement: the two texts of `enqueue_jobs`, written as the jobs come. */
+/** Jobs on their way into one statement: the text `enqueue_jobs` takes, grouped by shape, written as the jobs come. */
 export class Batch {
-  #jobs = ''
-  #count = 0
-  readonly #shapes = new Map<string, number>()
+  readonly #jobs = new Map<string, string>()
   readonly #queues = new Set<string>()
 
-  get count(): number {
-    return this.#count
-  }
-
-  /** Characters of the text so far; about its bytes. */
-  get size(): number {
-    return this.#jobs.length
-  }
-
-  /** Text of the jobs, the first argument of `enqueue_jobs`. */
-  get jobs(): string {
-    return `[${this.#jobs}]`
-  }
-
-  /** Text of their shapes, the second argument. */
-  get shapes(): string {
-    return `[${[...this.#shapes.keys()].join(',')}]`
+  /** The argument of `enqueue_jobs`. */
+  get text(): string {
+    const entries = [...this.#jobs].map(([shape, jobs]) => `[${shape},[${jobs}]]`)
+    return `[${entries.join(',')}]`
   }
 
   get queues(): ReadonlySet<string> {
@@ -32,13 +17,8 @@ export class Batch {
 
   /** @param args - JSON text of the args */
   add(id: string, shape: Shape, args: string): void {
-    let number = this.#shapes.get(shape.text)
-    if (number === undefined) {
-      number = this.#shapes.size + 1
-      this.#shapes.set(shape.text, number)
-      this.#queues.add(shape.queue)
-    }
-    this.#jobs += `${this.#count === 0 ? '' : ','}["${id}",${number},${args}]`
-    this.#count += 1
+    const jobs = this.#jobs.get(shape.text)
+    if (jobs === undefined) this.#queues.add(shape.queue)
+    this.#jobs.set(shape.text, `${jobs === undefined ? '' : `${jobs},`}["${id}",${args}]`)
   }
 }

@@ -151,7 +151,7 @@ export class Enqueuer {
   async #insert(jobs: readonly NewJob[], executor: Executor): Promise<Enqueued> {
     const batch = new Batch()
     for (const job of jobs) batch.add(job.id, job.shape, job.args)
-    const enqueued = await enqueueJobs(this.#database, batch.jobs, batch.shapes, executor)
+    const enqueued = await enqueueJobs(this.#database, batch.text, executor)
     assertInserted(enqueued)
     if (executor === this.#database) this.#waker.enqueued(batch.queues, enqueued)
     return enqueued

@@ -12,24 +12,30 @@ create or replace function celeriac.claim_jobs(
   out claimed text, out taken integer, out last_run_at timestamptz
 )
 language plpgsql
+-- planner: one plan, by jobs_for_claim in its order, whatever the statistics say; planning anew cost 0.2 ms a call.
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+set enable_bitmapscan = off
 as $$
+declare
+  v_now timestamptz := celeriac.clock();
 begin
   with due as materialized (
     select job.ctid
     from celeriac.jobs as job
     where job.queue = p_queue
       and job.priority = p_priority
-      and job.run_at <= celeriac.clock()
+      and job.run_at <= v_now
       and (job.run_at, job.id) >= (p_floor_at, p_floor_id)
       and job.worker_id is null
       and job.task = any (p_tasks)
-      and (job.expires_at is null or job.expires_at > celeriac.clock())
+      and (job.expires_at is null or job.expires_at > v_now)
     order by job.run_at, job.id
     limit p_wanted
     for update skip locked
   ), given as (
     update celeriac.jobs as job
-    set token = job.token + 1, attempt = job.attempt + 1, worker_id = p_worker_id, claimed_at = celeriac.clock()
+    set token = job.token + 1, attempt = job.attempt + 1, worker_id = p_worker_id, claimed_at = v_now
     where job.ctid = any (array (select due.ctid from due))
     returning job.*
   )

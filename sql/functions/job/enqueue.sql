@@ -68,24 +68,27 @@ begin
   select refused, asleep
   into v_answer
   from celeriac.enqueue_jobs(
-    jsonb_build_array(jsonb_build_array(v_id, 1, p_args)),
-    jsonb_build_array(jsonb_strip_nulls(jsonb_build_object(
-      'queue', v_queue,
-      'task', p_task,
-      'priority', v_options -> 'priority',
-      'runAt', v_run_at,
-      'expiresAt', celeriac.clock() + celeriac.parse_duration(v_options ->> 'expires'),
-      'maxAttempts', case when (v_options ->> 'atMostOnce')::boolean then to_jsonb(1) else v_options -> 'maxAttempts' end,
-      'labels', v_options -> 'labels',
-      'givenId', case when v_options ? 'id' then true end,
-      'options', nullif(jsonb_strip_nulls(jsonb_build_object(
-        'timeLimitMs', extract(epoch from celeriac.parse_duration(v_options ->> 'timeLimit')) * 1000,
-        'softTimeLimitMs', extract(epoch from celeriac.parse_duration(v_options ->> 'softTimeLimit')) * 1000,
-        'resultTtlMs', extract(epoch from celeriac.parse_duration(v_options ->> 'resultTtl')) * 1000,
-        'ignoreResult', (v_options ->> 'ignoreResult')::boolean,
-        'atMostOnce', (v_options ->> 'atMostOnce')::boolean
-      )), '{}')
-    )))
+    jsonb_build_array(jsonb_build_array(
+      jsonb_strip_nulls(jsonb_build_object(
+        'queue', v_queue,
+        'task', p_task,
+        'priority', v_options -> 'priority',
+        'runAt', v_run_at,
+        'expiresAt', celeriac.clock() + celeriac.parse_duration(v_options ->> 'expires'),
+        'maxAttempts',
+          case when (v_options ->> 'atMostOnce')::boolean then to_jsonb(1) else v_options -> 'maxAttempts' end,
+        'labels', v_options -> 'labels',
+        'givenId', case when v_options ? 'id' then true end,
+        'options', nullif(jsonb_strip_nulls(jsonb_build_object(
+          'timeLimitMs', extract(epoch from celeriac.parse_duration(v_options ->> 'timeLimit')) * 1000,
+          'softTimeLimitMs', extract(epoch from celeriac.parse_duration(v_options ->> 'softTimeLimit')) * 1000,
+          'resultTtlMs', extract(epoch from celeriac.parse_duration(v_options ->> 'resultTtl')) * 1000,
+          'ignoreResult', (v_options ->> 'ignoreResult')::boolean,
+          'atMostOnce', (v_options ->> 'atMostOnce')::boolean
+        )), '{}')
+      )),
+      jsonb_build_array(jsonb_build_array(v_id, p_args))
+    ))
   );
   if v_answer.refused is not null then
     raise exception 'job % exists already', v_id

@@ -7,6 +7,7 @@
 create or replace function celeriac.find_priorities(p_queue text, p_known smallint[])
 returns smallint[]
 language plpgsql stable
+set plan_cache_mode = force_generic_plan
 as $$
 declare
   v_all smallint[] := p_known;

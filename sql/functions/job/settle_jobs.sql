@@ -15,6 +15,7 @@ create or replace function celeriac.settle_jobs(
   out lost uuid[]
 )
 language plpgsql
+set plan_cache_mode = force_generic_plan
 -- planner: by primary key whatever the statistics say; those of an empty table once halved the throughput.
 set enable_seqscan = off
 set enable_hashjoin = off

@@ -14,6 +14,7 @@ create or replace function celeriac.work_cycle(
 )
 returns text
 language plpgsql
+set plan_cache_mode = force_generic_plan
 as $$
 declare
   v_now timestamptz := celeriac.clock();

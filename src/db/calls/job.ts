@@ -11,14 +11,13 @@ export interface Enqueued {
   readonly earliestUs: string
 }
 
-/** Inserts a batch of jobs; see `sql/functions/job/enqueue_jobs.sql` for the two texts. */
+/** Inserts a batch of jobs; see `sql/functions/job/enqueue_jobs.sql` for the text. */
 export async function enqueueJobs(
   database: Database,
-  jobs: string,
-  shapes: string,
+  batch: string,
   executor: Executor = database,
 ): Promise<Enqueued> {
-  const [row] = await database.call('enqueue_jobs', [jobs, shapes], executor)
+  const [row] = await database.call('enqueue_jobs', [batch], executor)
   return {
     refused: (row?.refused as string[] | null) ?? [],
     asleep: (row?.asleep as string[] | null) ?? [],
