@@ -1,0 +1,99 @@
+import type { Payload } from '../harness/payload.ts'
+import { queryOnce } from '../harness/query.ts'
+import {
+  type Census,
+  type Contender,
+  type CopiedTable,
+  type OnJob,
+  type Producer,
+  type Settings,
+  TASK,
+  type Worker,
+} from './contender.ts'
+
+// celeriac at its defaults, results kept: nothing is tuned here, ever.
+
+const due: CopiedTable = {
+  table: 'celeriac.jobs',
+  sample: 'worker_id is null',
+  columns: { id: 'celeriac.new_id()' },
+}
+
+export const celeriac: Contender = {
+  id: 'celeriac',
+  name: 'celeriac, default',
+  family: 'celeriac',
+  variant: 'default',
+  store: 'postgres',
+  expectedRate: 80_000,
+  copies: {
+    due,
+    scheduled: { ...due, columns: { ...due.columns, run_at: `now() + interval '1 day'` } },
+    settled: { ...due, table: 'celeriac.results', sample: `state = 'succeeded'` },
+  },
+  bulkChunk: Number.POSITIVE_INFINITY,
+  load: () => import('../../src/index.ts'),
+  setUp: async (url) => {
+    const { app } = await open(url, () => {}, {})
+    await app.migrate()
+    await app.stop()
+  },
+  openProducer: async (url, settings) => producerOf(await open(url, () => {}, settings)),
+  startWorker: async (url, onJob, settings) => workerOf(await open(url, onJob, settings), settings),
+  openTogether: async (url, onJob) => {
+    const opened = await open(url, onJob, {})
+    return { producer: producerOf(opened), worker: await workerOf(opened, {}) }
+  },
+  census,
+}
+
+type Opened = Awaited<ReturnType<typeof open>>
+
+async function open(url: string, onJob: OnJob, settings: Settings) {
+  const { Celeriac } = await import('../../src/index.ts')
+  const app = new Celeriac({
+    database: url,
+    ...(settings.wakeUp === undefined ? {} : { listen: settings.wakeUp }),
+  })
+  const noop = app.task(TASK, (payload: Payload) => {
+    onJob(payload)
+    return 1
+  })
+  return { app, noop }
+}
+
+function producerOf({ app, noop }: Opened): Producer {
+  return {
+    enqueue: async (payload) => {
+      await noop.enqueue(payload)
+    },
+    enqueueMany: async (payloads) => {
+      await noop.enqueueMany(payloads.map((payload): [Payload] => [payload]))
+    },
+    enqueueIn: async (client, payload) => {
+      await noop.with({ tx: client }).enqueue(payload)
+    },
+    close: () => app.stop(),
+  }
+}
+
+async function workerOf({ app }: Opened, settings: Settings): Promise<Worker> {
+  // A process that enqueues sends a NOTIFY every 5 ms at most: looking that often is the same work without it.
+  const worker = app.worker(settings.wakeUp === false ? { deafPollInterval: '5ms' } : {})
+  await worker.start()
+  return {
+    stop: async () => {
+      await worker.stop()
+      await app.stop()
+    },
+  }
+}
+
+async function census(url: string): Promise<Census> {
+  const [row] = await queryOnce(
+    url,
+    `select (select count(*) from celeriac.jobs)::int as unsettled,
+            (select count(*) from celeriac.results where state = 'succeeded')::int as settled`,
+  )
+  return { unsettled: Number(row?.unsettled), settled: Number(row?.settled) }
+}

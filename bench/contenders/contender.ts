@@ -1,0 +1,81 @@
+import type { Payload } from '../harness/payload.ts'
+
+/** Called by the harness' handler for every job that begins. It does nothing else: handlers are no-ops. */
+export type OnJob = (payload: Payload) => void
+
+/** The sending side of a contender, opened in a process of its own. */
+export interface Producer {
+  enqueue(payload: Payload): Promise<void>
+  enqueueMany(payloads: readonly Payload[]): Promise<void>
+  /** Enqueues inside the transaction open on `client`; absent where a contender cannot. */
+  enqueueIn?(client: Queryable, payload: Payload): Promise<void>
+  close(): Promise<void>
+}
+
+/** A `pg` client, as far as enqueuing in somebody's transaction needs one. */
+export interface Queryable {
+  query(text: string, values?: unknown[]): Promise<{ rows: Record<string, unknown>[] }>
+}
+
+/** The running side of a contender. `stop` finishes what runs and settles it. */
+export interface Worker {
+  stop(): Promise<void>
+}
+
+/** Settings that a question may ask for, beyond the contender's own. */
+export interface Settings {
+  /** False: producers send no NOTIFY, and workers look about as often as they would be woken. */
+  readonly wakeUp?: boolean
+}
+
+/** What is left and what was done, asked of the contender's own store. */
+export interface Census {
+  readonly unsettled: number
+  /** Undefined where the contender keeps no results. */
+  readonly settled: number | undefined
+}
+
+/** A table that questions fill by SQL, copying a row that the contender itself has written. */
+export interface CopiedTable {
+  readonly table: string
+  /** Which of the table's rows to copy. */
+  readonly sample: string
+  /** SQL for columns whose value must differ from the sample's; `default` leaves a column out. */
+  readonly columns: Readonly<Record<string, string>>
+}
+
+export type Family = 'celeriac' | 'graphile' | 'pgboss' | 'bullmq' | 'plain'
+
+/** One job queue with one set of settings. */
+export interface Contender {
+  readonly id: string
+  readonly name: string
+  readonly family: Family
+  readonly variant: 'default' | 'tuned'
+  /** The questions it takes part in; all when undefined. */
+  readonly only?: readonly string[]
+  readonly store: 'postgres' | 'redis'
+  /** About how many jobs one worker process drains per second: sizes what a question fills in. */
+  readonly expectedRate: number
+  /** Jobs per call of the bulk method where many are to be enqueued: all at once by default, else the best of a sweep. */
+  readonly bulkChunk: number
+  /** Imports the contender's library. */
+  load(): Promise<unknown>
+  /** Installs the contender in an empty database. */
+  setUp(url: string): Promise<void>
+  openProducer(url: string, settings: Settings): Promise<Producer>
+  startWorker(url: string, onJob: OnJob, settings: Settings): Promise<Worker>
+  /** A worker and a producer that share one process. */
+  openTogether?(url: string, onJob: OnJob): Promise<{ producer: Producer; worker: Worker }>
+  census(url: string): Promise<Census>
+  /** Rows of P7: a job that is due, a job for tomorrow, and a result where results are kept. */
+  readonly copies?: {
+    readonly due: CopiedTable
+    readonly scheduled: CopiedTable
+    readonly settled?: CopiedTable
+  }
+}
+
+/** Names of the one queue and the one task every contender uses. */
+export const QUEUE = 'default'
+export const TASK = 'noop'

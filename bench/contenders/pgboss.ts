@@ -1,0 +1,127 @@
+import type { ConstructorOptions, WorkOptions } from 'pg-boss'
+import type { Payload } from '../harness/payload.ts'
+import { queryOnce } from '../harness/query.ts'
+import {
+  type Census,
+  type Contender,
+  type CopiedTable,
+  type OnJob,
+  type Producer,
+  QUEUE,
+  type Worker,
+} from './contender.ts'
+
+// pg-boss 12. By default a worker polls every two seconds for one job. Tuned: NOTIFY, and large arrays of jobs
+// in one handler call of two fetching loops, without a pause while they come back full. It keeps what is settled in the same
+// table; a batch handler's jobs all keep the same output.
+
+interface Settings {
+  readonly boss: ConstructorOptions
+  readonly work: WorkOptions
+  readonly notify: boolean
+}
+
+const DEFAULT: Settings = { boss: {}, work: {}, notify: false }
+const TUNED: Settings = {
+  boss: { useListenNotify: true },
+  work: { batchSize: 5_000, localConcurrency: 2, burstWhenBatchFull: true, pollingIntervalSeconds: 0.5 },
+  notify: true,
+}
+
+const due: CopiedTable = {
+  table: 'pgboss.job_common',
+  sample: `state = 'created'`,
+  columns: { id: 'default' },
+}
+
+function variant(
+  own: Pick<Contender, 'id' | 'name' | 'variant' | 'expectedRate' | 'bulkChunk'>,
+  settings: Settings,
+): Contender {
+  return {
+    ...own,
+    family: 'pgboss',
+    store: 'postgres',
+    copies: {
+      due,
+      scheduled: { ...due, columns: { ...due.columns, start_after: `now() + interval '1 day'` } },
+      settled: { ...due, sample: `state = 'completed'` },
+    },
+    load: () => import('pg-boss'),
+    setUp: (url) => setUp(url, settings),
+    openProducer: (url) => openProducer(url, settings),
+    startWorker: (url, onJob) => startWorker(url, onJob, settings),
+    census,
+  }
+}
+
+export const pgbossDefault = variant(
+  {
+    id: 'pgboss_default',
+    name: 'pg-boss, default',
+    variant: 'default',
+    expectedRate: 1,
+    bulkChunk: Number.POSITIVE_INFINITY,
+  },
+  DEFAULT,
+)
+
+export const pgbossTuned = variant(
+  { id: 'pgboss_tuned', name: 'pg-boss, tuned', variant: 'tuned', expectedRate: 45_000, bulkChunk: 10_000 },
+  TUNED,
+)
+
+async function start(url: string, options: ConstructorOptions) {
+  const { PgBoss } = await import('pg-boss')
+  const boss = new PgBoss({ ...options, connectionString: url })
+  boss.on('error', (error) => console.error(error))
+  await boss.start()
+  return boss
+}
+
+async function setUp(url: string, settings: Settings): Promise<void> {
+  const boss = await start(url, settings.boss)
+  await boss.createQueue(QUEUE, { notify: settings.notify })
+  await boss.stop({ graceful: false })
+}
+
+async function openProducer(url: string, settings: Settings): Promise<Producer> {
+  const boss = await start(url, settings.boss)
+  return {
+    enqueue: async (payload) => {
+      await boss.send(QUEUE, payload)
+    },
+    enqueueMany: async (payloads) => {
+      await boss.insert(
+        QUEUE,
+        payloads.map((data) => ({ data })),
+      )
+    },
+    enqueueIn: async (client, payload) => {
+      await boss.send(QUEUE, payload, {
+        db: { executeSql: (text: string, values?: unknown[]) => client.query(text, values) },
+      })
+    },
+    close: () => boss.stop({ graceful: false }),
+  }
+}
+
+async function startWorker(url: string, onJob: OnJob, settings: Settings): Promise<Worker> {
+  const boss = await start(url, settings.boss)
+  await boss.work<Payload>(QUEUE, settings.work, async (jobs) => {
+    for (const job of jobs) onJob(job.data)
+    return 1
+  })
+  return { stop: () => boss.stop({ graceful: true, timeout: 10_000 }) }
+}
+
+async function census(url: string): Promise<Census> {
+  const [row] = await queryOnce(
+    url,
+    `select count(*) filter (where state < 'completed')::int as unsettled,
+            count(*) filter (where state = 'completed')::int as settled
+       from pgboss.job where name = $1`,
+    [QUEUE],
+  )
+  return { unsettled: Number(row?.unsettled), settled: Number(row?.settled) }
+}
