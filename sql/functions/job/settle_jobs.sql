@@ -26,6 +26,15 @@ declare
   v_missing bigint := 0;
   v_count bigint;
 begin
+  -- order: two statements follow; a cancel or rescue of the same jobs must not meet them half-way.
+  if cardinality(p_ids) > 0 and p_others is not null then
+    perform from celeriac.jobs as job
+    where job.id = any (p_ids || array (select (other ->> 'id')::uuid from jsonb_array_elements(p_others) as other))
+      and job.worker_id = p_worker_id
+    order by job.id
+    for update;
+  end if;
+
   if cardinality(p_ids) > 0 then
     with settled as (
       delete from celeriac.jobs as job
@@ -112,22 +121,30 @@ begin
     v_missing := v_missing + jsonb_array_length(p_others) - v_count;
   end if;
 
-  -- Rare: an attempt is not lost when the table shows that it was settled by this very token; then only the answer was.
+  -- Rare: an attempt is not lost when the table shows that this very token settled it; then only the answer was. A job
+  -- without a worker is no such sign for a success: rescued ones look the same.
   if v_missing > 0 then
     select array_agg(sent.id)
     into lost
     from (
-      select id, token from unnest(p_ids, p_tokens) as done (id, token)
+      select id, token, 'succeeded' as kind from unnest(p_ids, p_tokens) as done (id, token)
       union all
-      select other.id, other.token from jsonb_to_recordset(p_others) as other (id uuid, token bigint)
+      select other.id, other.token, other.kind
+      from jsonb_to_recordset(p_others) as other (id uuid, token bigint, kind text)
     ) as sent
     where not exists (
         select from celeriac.results as result
         where result.id = sent.id and result.token = sent.token and result.worker_id = p_worker_id
       )
       and not exists (
+        select from celeriac.attempts as attempt
+        where attempt.job_id = sent.id and attempt.token = sent.token and attempt.worker_id = p_worker_id
+          and attempt.outcome = 'retry' and sent.kind = 'errored'
+      )
+      and not exists (
         select from celeriac.jobs as job
-        where job.id = sent.id and job.token between sent.token and sent.token + 1 and job.worker_id is null
+        where job.id = sent.id and job.worker_id is null
+          and job.token = sent.token + case sent.kind when 'snoozed' then 0 when 'released' then 1 end
       );
   end if;
 end
