@@ -24,6 +24,7 @@ interface Caller {
 /** Statements under way at once; a third would only make the batches smaller. */
 const FLIGHTS = 2
 const MOST_JOBS = 1_000
+const SHARED_FROM = 150
 const MOST_CHARACTERS = 8_000_000
 
 /**
@@ -118,8 +119,14 @@ export class Enqueuer {
   #take(): Caller[] {
     let size = 0
     let count = 0
+    // Few go together, since a statement costs more than its jobs; many share the flights, since it does not.
+    const share =
+      this.#waiting.length < SHARED_FROM
+        ? SHARED_FROM
+        : Math.ceil(this.#waiting.length / (FLIGHTS - this.#flights))
     for (const { job } of this.#waiting) {
-      if (count === MOST_JOBS || (count > 0 && size + job.args.length > MOST_CHARACTERS)) break
+      if (count === share || count === MOST_JOBS || (count > 0 && size + job.args.length > MOST_CHARACTERS))
+        break
       size += job.args.length
       count += 1
     }
