@@ -6,58 +6,27 @@
 --                      "resultTtl", "ignoreResult", "atMostOnce", "labels", "id"}; durations as in TypeScript: "5m" or ms
 -- Returns: the id of the job
 -- Raises:  22023 for anything it cannot take, with a hint; ZC002 JOB_EXISTS for an id that is taken
--- Writes:  jobs (insert)      Calls: enqueue_jobs, wake_workers      Called by: you
+-- Writes:  jobs (insert)      Calls: assert_options, enqueue_jobs, wake_workers      Called by: you
 create or replace function celeriac.enqueue(p_task text, p_args jsonb default '[]', p_options jsonb default '{}')
 returns uuid
 language plpgsql
 as $$
 declare
-  v_known constant text[] := array['queue', 'priority', 'delay', 'runAt', 'expires', 'maxAttempts', 'timeLimit',
-    'softTimeLimit', 'resultTtl', 'ignoreResult', 'atMostOnce', 'labels', 'id'];
   v_options jsonb := coalesce(p_options, '{}');
   v_queue text := coalesce(v_options ->> 'queue', 'default');
   v_id uuid;
   v_run_at timestamptz;
-  v_unknown text;
   v_answer record;
 begin
   if p_task is null or p_task !~ '^[[:alnum:]._:/-]{1,200}$' then
     raise exception 'celeriac.enqueue: task name "%" is not allowed', left(p_task, 60)
       using errcode = '22023', hint = 'Use 1 to 200 letters, digits and . _ - : /';
   end if;
-  if v_queue !~ '^[[:alnum:]._:/-]{1,100}$' then
-    raise exception 'celeriac.enqueue: queue name "%" is not allowed', left(v_queue, 60)
-      using errcode = '22023', hint = 'Use 1 to 100 letters, digits and . _ - : /';
-  end if;
   if jsonb_typeof(p_args) is distinct from 'array' then
     raise exception 'celeriac.enqueue: args must be a JSON array of positional arguments'
       using errcode = '22023', hint = 'Write ''[2, 2]'', not ''{"x": 2}''.';
   end if;
-  if jsonb_typeof(v_options) <> 'object' then
-    raise exception 'celeriac.enqueue: options must be a JSON object'
-      using errcode = '22023', hint = 'Write ''{"queue": "mail"}''.';
-  end if;
-  select key into v_unknown from jsonb_object_keys(v_options) as key where key <> all (v_known) limit 1;
-  if v_unknown is not null then
-    raise exception 'celeriac.enqueue: unknown option "%"', left(v_unknown, 60)
-      using errcode = '22023', hint = 'Known are: ' || array_to_string(v_known, ', ') || '.';
-  end if;
-  if v_options ? 'delay' and v_options ? 'runAt' then
-    raise exception 'celeriac.enqueue: give delay or runAt, not both' using errcode = '22023';
-  end if;
-  if coalesce((v_options ->> 'priority')::numeric, 0) not between -32768 and 32767
-    or coalesce((v_options ->> 'priority')::numeric, 0) % 1 <> 0 then
-    raise exception 'celeriac.enqueue: priority must be an integer from -32768 to 32767; got %', v_options ->> 'priority'
-      using errcode = '22023';
-  end if;
-  if coalesce((v_options ->> 'maxAttempts')::numeric, 5) not between 1 and 100000
-    or coalesce((v_options ->> 'maxAttempts')::numeric, 5) % 1 <> 0 then
-    raise exception 'celeriac.enqueue: maxAttempts must be an integer from 1 to 100000; got %', v_options ->> 'maxAttempts'
-      using errcode = '22023';
-  end if;
-  if v_options ? 'labels' and jsonb_typeof(v_options -> 'labels') <> 'object' then
-    raise exception 'celeriac.enqueue: labels must be a JSON object of strings' using errcode = '22023';
-  end if;
+  perform celeriac.assert_options(v_options);
 
   v_id := coalesce((v_options ->> 'id')::uuid, celeriac.new_id());
   v_run_at := coalesce(
