@@ -1,16 +1,16 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec'
-import { type Logger, pino } from 'pino'
 import { type CeleriacOptions, type ResolvedCeleriacOptions, resolveCeleriacOptions } from './app-options.ts'
 import { type Duration, toMs } from './base/duration.ts'
 import { CeleriacError } from './base/errors.ts'
 import { assertJobId } from './base/ids.ts'
 import { assertTaskName } from './base/names.ts'
 import { integer, refuseUnknown } from './base/options.ts'
-import type { DatabaseInput } from './db/connection.ts'
+import { type DatabaseInput, type ServerPlace, serverOf } from './db/connection.ts'
 import { Database } from './db/database.ts'
 import { Listener } from './db/listener.ts'
 import { Bus, type EventListener } from './event/bus.ts'
 import type { EventName } from './event/events.ts'
+import { Log } from './event/log.ts'
 import { writeLogLines } from './event/log-lines.ts'
 import { Inspect } from './inspect/inspect.ts'
 import { Enqueuer } from './job/enqueuer.ts'
@@ -24,13 +24,24 @@ import type { MigrateReport } from './migrate/migrate.ts'
 import { type JobContext, jobStorage } from './task/current-job.ts'
 import type { TaskDefinition } from './task/definition.ts'
 import { directJob } from './task/direct-job.ts'
-import { type CallOptions, resolveTaskOptions, type TaskOptions } from './task/options.ts'
-import { placeOfDefinition, Registry } from './task/registry.ts'
+import {
+  type CallOptions,
+  type HandlerOptions,
+  resolveTaskOptions,
+  type TaskOptions,
+} from './task/options.ts'
+import { placeOfCall, Registry } from './task/registry.ts'
 import type { Middleware } from './worker/middleware.ts'
 import type { WorkerOptions } from './worker/options.ts'
 import { Worker } from './worker/worker.ts'
 
 type AnyFunction = (...args: never[]) => unknown
+
+/** Where an app's database is. */
+export interface DatabaseLocation extends ServerPlace {
+  readonly schema: string
+}
+
 /** Connections a worker needs: two calls under way, maintenance, and one for whatever handlers enqueue. */
 const WORKER_CONNECTIONS = 4
 
@@ -48,7 +59,7 @@ export class Celeriac implements AsyncDisposable {
   readonly #listener: Listener
   readonly #registry = new Registry()
   readonly #bus = new Bus()
-  readonly #log: Logger
+  readonly #log: Log
   readonly #waker: Waker
   readonly #results: Results
   readonly #context: EnqueueContext
@@ -76,7 +87,7 @@ export class Celeriac implements AsyncDisposable {
       assertOpen: () => this.#assertOpen('enqueue'),
     }
     this.#listener.subscribe({ hearing: (hearing) => this.#bus.emit('listen:changed', { hearing }) })
-    this.#log = typeof log === 'object' ? log : pino({ name: 'celeriac', level: log })
+    this.#log = new Log(log)
     writeLogLines(this.#bus, this.#log)
   }
 
@@ -113,7 +124,7 @@ export class Celeriac implements AsyncDisposable {
   ): Task<Args, Awaited<Returned>, Returned>
   task(
     name: string,
-    second: TaskOptions | AnyFunction,
+    second: (TaskOptions & HandlerOptions) | AnyFunction,
     third?: AnyFunction,
   ): Task<never[], unknown, unknown> {
     const options = typeof second === 'function' ? {} : second
@@ -124,7 +135,7 @@ export class Celeriac implements AsyncDisposable {
         problem: `of task "${name}" must be a function: app.task(name, handler) or app.task(name, options, handler)`,
       })
     }
-    const definition = this.#define(name, options, handler)
+    const definition = this.#define(name, options, handler, this.task)
     const direct = (...args: unknown[]): unknown => callDirectly(definition, args)
     return makeTask(definition, direct as (...args: never[]) => unknown, this.#context)
   }
@@ -136,9 +147,9 @@ export class Celeriac implements AsyncDisposable {
    */
   declare<Handler extends AnyFunction>(
     name: string,
-    options: Omit<TaskOptions, 'bind' | 'retryOn' | 'giveUpOn' | 'expected'> = {},
+    options: Omit<TaskOptions, 'retryOn' | 'giveUpOn' | 'expected'> = {},
   ): Omit<Task<Parameters<Handler>, Awaited<ReturnType<Handler>>>, never> {
-    const definition = this.#define(name, options, null)
+    const definition = this.#define(name, options, null, this.declare)
     const direct = (): never => {
       throw new CeleriacError('TASK_UNKNOWN', {
         task: name,
@@ -163,6 +174,12 @@ export class Celeriac implements AsyncDisposable {
     options: CallOptions = {},
   ): Promise<JobHandle<Result>> {
     const known = this.#registry.get(assertTaskName(name))
+    if (!Array.isArray(args)) {
+      throw new CeleriacError('ARGS_REJECTED', {
+        task: name,
+        issues: 'must be a list of positional arguments',
+      })
+    }
     const definition = known ?? definitionOf(name, {}, null, '')
     return callsOf<unknown[], Result>(definition, options, this.#context).enqueue(...args)
   }
@@ -248,6 +265,11 @@ export class Celeriac implements AsyncDisposable {
     return this.#registry.names()
   }
 
+  /** Where the app's database is, for people to read: without its password. Starts an embedded server, connects to none. */
+  async location(): Promise<DatabaseLocation> {
+    return { ...serverOf(await this.#database.config()), schema: this.#options.schema }
+  }
+
   /** Stops the app's workers, sends what is left to send, and closes connections; a pool of yours stays open. */
   stop(): Promise<void> {
     this.#stopped ??= this.#stop()
@@ -267,9 +289,14 @@ export class Celeriac implements AsyncDisposable {
     await this.#stopEmbedded?.()
   }
 
-  #define(name: string, options: TaskOptions, handler: AnyFunction | null): TaskDefinition {
+  #define(
+    name: string,
+    options: TaskOptions,
+    handler: AnyFunction | null,
+    callee: AnyFunction,
+  ): TaskDefinition {
     assertTaskName(name)
-    const definition = definitionOf(name, options, handler, placeOfDefinition())
+    const definition = definitionOf(name, options, handler, placeOfCall(callee))
     this.#registry.add(definition)
     return definition
   }
@@ -306,7 +333,7 @@ const DEFINE_KEYS_OF_HANDLER = ['bind', 'retryOn', 'giveUpOn', 'expected']
 
 function definitionOf(
   name: string,
-  options: TaskOptions,
+  options: TaskOptions & HandlerOptions,
   handler: AnyFunction | null,
   place: string,
 ): TaskDefinition {

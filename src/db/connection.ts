@@ -55,8 +55,16 @@ export function openPool(input: DatabaseInput, max: number): pg.Pool {
 
 function ignore(): void {}
 
+/** A server and a database of it, as messages name them. */
+export interface ServerPlace {
+  /** Host and port. */
+  readonly server: string
+  readonly role: string
+  readonly database: string
+}
+
 /** Host and port for messages; never the password. */
-export function serverOf(config: pg.PoolConfig): { server: string; role: string; database: string } {
+export function serverOf(config: pg.PoolConfig): ServerPlace {
   const client = new pg.Client(config)
   return {
     server: `${client.host}:${client.port}`,

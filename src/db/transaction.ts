@@ -1,4 +1,4 @@
-import { CompiledQuery } from 'kysely'
+import type { CompiledQuery } from 'kysely'
 import { CeleriacError } from '../base/errors.ts'
 import { preview } from '../base/text.ts'
 import { isPool } from './connection.ts'
@@ -85,8 +85,11 @@ function kysely(tx: KyselyLike): CallerTransaction {
   if (tx.isTransaction === false) throw new CeleriacError('TX_IDLE', {})
   return {
     executor: {
-      query: async ({ text, values }) =>
-        (await tx.executeQuery(CompiledQuery.raw(text, [...values]))).rows as Row[],
+      query: async ({ text, values }) => {
+        // Who passes a Kysely transaction has loaded kysely already.
+        const { CompiledQuery } = await import('kysely')
+        return (await tx.executeQuery(CompiledQuery.raw(text, [...values]))).rows as Row[]
+      },
     },
     onceEnded: null,
   }

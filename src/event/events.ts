@@ -32,8 +32,8 @@ export interface Events {
   }
   'job:snoozed': JobFacts & { readonly delayMs: number }
   'job:cancelled': JobFacts & { readonly reason: string }
-  /** Given back before it began, or because the worker stops. */
-  'job:released': JobFacts
+  /** Given back before it began, or (`begun`) by a worker that stops while its handler still ran. */
+  'job:released': JobFacts & { readonly begun: boolean }
   /** This worker no longer holds the job; whatever its handler still does is refused. */
   'job:lost': JobFacts
   'worker:started': {

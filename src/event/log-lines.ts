@@ -1,45 +1,62 @@
-import type { Logger } from 'pino'
 import type { Bus } from './bus.ts'
+import type { EventName, Events } from './events.ts'
+import type { Log } from './log.ts'
 
 /**
  * Writes facts as lines: the only place that logs. At level `info` a healthy worker says when it starts and stops,
  * and each failed attempt is one line; what happens to every job is at `debug`.
  */
-export function writeLogLines(bus: Bus, log: Logger): void {
-  bus.on('worker:started', (event) => log.info(event, 'worker started'))
-  bus.on('worker:stopping', (event) => log.info(event, 'worker stopping'))
-  bus.on('worker:stopped', (event) => log.info(event, 'worker stopped'))
-  bus.on('worker:disconnected', ({ error, ...event }) =>
-    log.warn({ ...event, err: error }, 'worker disconnected'),
+export function writeLogLines(bus: Bus, log: Log): void {
+  const on = <Name extends EventName>(
+    name: Name,
+    level: 'error' | 'warn' | 'info' | 'debug',
+    message: string,
+    facts: (event: Events[Name]) => object = (event) => event as object,
+  ): void => {
+    bus.on(name, (event) => log.write((logger) => logger[level](facts(event), message)))
+  }
+  on('worker:started', 'info', 'worker started')
+  on('worker:stopping', 'info', 'worker stopping')
+  on('worker:stopped', 'info', 'worker stopped')
+  on('worker:disconnected', 'warn', 'worker disconnected', ({ error, ...event }) => ({
+    ...event,
+    err: error,
+  }))
+  on('worker:connected', 'info', 'worker connected')
+  on('worker:evicted', 'error', 'worker evicted: it was taken for dead and starts anew')
+  on('worker:rescued', 'warn', 'jobs rescued from a dead worker')
+  on('tasks:unknown', 'warn', 'due jobs wait for tasks that no worker has registered')
+  on('job:lost', 'warn', 'job lost: another worker holds it, or it is gone')
+  bus.on('listen:changed', ({ hearing }) =>
+    log.write((logger) =>
+      hearing
+        ? logger.debug({ hearing }, 'notifications arrive')
+        : logger.warn({ hearing }, 'notifications do not arrive; looking for work more often instead'),
+    ),
   )
-  bus.on('worker:connected', (event) => log.info(event, 'worker connected'))
-  bus.on('worker:evicted', (event) =>
-    log.error(event, 'worker evicted: it was taken for dead and starts anew'),
-  )
-  bus.on('worker:rescued', (event) => log.warn(event, 'jobs rescued from a dead worker'))
-  bus.on('tasks:unknown', (event) => log.warn(event, 'due jobs wait for tasks that no worker has registered'))
-  bus.on('listen:changed', ({ hearing }) => {
-    if (!hearing) log.warn({ hearing }, 'notifications do not arrive; looking for work more often instead')
-    else log.debug({ hearing }, 'notifications arrive')
-  })
   bus.on('error', ({ during, error }) =>
-    log.error({ during, err: error }, `${during} failed; it will be tried again`),
+    log.write((logger) => logger.error({ during, err: error }, `${during} failed; it will be tried again`)),
   )
-  bus.on('job:failed', ({ error, expected, ...event }) => {
-    if (expected) log.info({ ...event, error: messageOf(error) }, 'job failed as expected')
-    else log.error({ ...event, err: error }, 'job failed')
-  })
-  bus.on('job:retried', ({ error, expected, ...event }) => {
-    if (expected) log.info({ ...event, error: messageOf(error) }, 'job retried as expected')
-    else log.warn({ ...event, err: error }, 'job retried')
-  })
-  bus.on('job:lost', (event) => log.warn(event, 'job lost: another worker holds it, or it is gone'))
-  if (!log.isLevelEnabled('debug')) return
-  bus.on('job:claimed', (event) => log.debug(event, 'job claimed'))
-  bus.on('job:succeeded', (event) => log.debug(event, 'job succeeded'))
-  bus.on('job:snoozed', (event) => log.debug(event, 'job snoozed'))
-  bus.on('job:cancelled', (event) => log.debug(event, 'job cancelled'))
-  bus.on('job:released', (event) => log.debug(event, 'job released'))
+  bus.on('job:failed', ({ error, expected, ...event }) =>
+    log.write((logger) =>
+      expected
+        ? logger.info({ ...event, error: messageOf(error) }, 'job failed as expected')
+        : logger.error({ ...event, err: error }, 'job failed'),
+    ),
+  )
+  bus.on('job:retried', ({ error, expected, ...event }) =>
+    log.write((logger) =>
+      expected
+        ? logger.info({ ...event, error: messageOf(error) }, 'job retried as expected')
+        : logger.warn({ ...event, err: error }, 'job retried'),
+    ),
+  )
+  if (!log.verbose) return
+  on('job:claimed', 'debug', 'job claimed')
+  on('job:succeeded', 'debug', 'job succeeded')
+  on('job:snoozed', 'debug', 'job snoozed')
+  on('job:cancelled', 'debug', 'job cancelled')
+  on('job:released', 'debug', 'job released')
 }
 
 function messageOf(error: unknown): string {

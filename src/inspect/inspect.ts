@@ -2,15 +2,7 @@
  * inspect: reads of the views, for lists and pages. Everything here is SELECT; it is built with kysely because lists
  * are filtered and paged in many ways. Counting everything is left to those who ask for it.
  */
-import {
-  type CompiledQuery,
-  DummyDriver,
-  Kysely,
-  PostgresAdapter,
-  PostgresIntrospector,
-  PostgresQueryCompiler,
-  sql,
-} from 'kysely'
+import type { CompiledQuery, Kysely } from 'kysely'
 import { integer } from '../base/options.ts'
 import type { JobState } from '../db/calls/read-jobs.ts'
 import type { Database } from '../db/database.ts'
@@ -31,25 +23,16 @@ export interface JobFilter {
 
 export class Inspect {
   readonly #database: Database
-  readonly #builder: Kysely<Views>
+  #builder: Promise<Kysely<Views>> | undefined
 
   constructor(database: Database) {
     this.#database = database
-    // Only compiles: statements go through the app's own connections.
-    this.#builder = new Kysely<Views>({
-      dialect: {
-        createAdapter: () => new PostgresAdapter(),
-        createDriver: () => new DummyDriver(),
-        createIntrospector: (db) => new PostgresIntrospector(db),
-        createQueryCompiler: () => new PostgresQueryCompiler(),
-      },
-    }).withSchema(database.schema)
   }
 
   /** Jobs, newest first, a page at a time. */
-  jobs(filter: JobFilter = {}): Promise<JobListRow[]> {
+  async jobs(filter: JobFilter = {}): Promise<JobListRow[]> {
     const limit = integer(filter.limit ?? 50, 'limit', 1, 1_000)
-    let query = this.#builder.selectFrom('job_list').selectAll().orderBy('id', 'desc').limit(limit)
+    let query = (await this.#views()).selectFrom('job_list').selectAll().orderBy('id', 'desc').limit(limit)
     if (filter.state !== undefined) query = query.where('state', '=', filter.state)
     if (filter.queue !== undefined) query = query.where('queue', '=', filter.queue)
     if (filter.task !== undefined) query = query.where('task', '=', filter.task)
@@ -59,38 +42,43 @@ export class Inspect {
   }
 
   /** Attempts of a job that did not succeed, in order. */
-  attempts(jobId: string): Promise<AttemptListRow[]> {
+  async attempts(jobId: string): Promise<AttemptListRow[]> {
+    const views = await this.#views()
     return this.#rows(
-      this.#builder
-        .selectFrom('attempt_list')
-        .selectAll()
-        .where('job_id', '=', jobId)
-        .orderBy('token')
-        .compile(),
+      views.selectFrom('attempt_list').selectAll().where('job_id', '=', jobId).orderBy('token').compile(),
     )
   }
 
   /** Queues with counts of what is not settled. */
-  queues(): Promise<QueueOverviewRow[]> {
-    return this.#rows(this.#builder.selectFrom('queue_overview').selectAll().orderBy('name').compile())
+  async queues(): Promise<QueueOverviewRow[]> {
+    const views = await this.#views()
+    return this.#rows(views.selectFrom('queue_overview').selectAll().orderBy('name').compile())
   }
 
   /** Workers that are alive. */
-  workers(): Promise<WorkerOverviewRow[]> {
-    return this.#rows(this.#builder.selectFrom('worker_overview').selectAll().orderBy('name').compile())
+  async workers(): Promise<WorkerOverviewRow[]> {
+    const views = await this.#views()
+    return this.#rows(views.selectFrom('worker_overview').selectAll().orderBy('name').compile())
   }
 
   /** How many results there are of each state, in the partitions that are kept. */
   async settledCounts(): Promise<Readonly<Record<string, number>>> {
-    const rows = await this.#rows<{ state: JobState; count: number }>(
-      this.#builder
+    const views = await this.#views()
+    const rows = await this.#rows<{ state: JobState; count: string }>(
+      views
         .selectFrom('job_list')
-        .select(['state', sql<number>`count(*)::float8`.as('count')])
+        .select((counted) => ['state', counted.fn.countAll<string>().as('count')])
         .where('settled_at', 'is not', null)
         .groupBy('state')
         .compile(),
     )
-    return Object.fromEntries(rows.map((row) => [row.state, row.count]))
+    return Object.fromEntries(rows.map((row) => [row.state, Number(row.count)]))
+  }
+
+  /** Loaded when somebody lists: producers and workers never do, and it is the largest module of all. */
+  #views(): Promise<Kysely<Views>> {
+    this.#builder ??= import('./builder.ts').then(({ buildViews }) => buildViews(this.#database.schema))
+    return this.#builder
   }
 
   async #rows<RowShape>(query: CompiledQuery): Promise<RowShape[]> {

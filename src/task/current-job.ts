@@ -1,7 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
-import type { Logger } from 'pino'
 import type { Duration } from '../base/duration.ts'
 import { CeleriacError } from '../base/errors.ts'
+import type { JobLog } from './job-log.ts'
 
 /** What a handler knows of the job it runs, and what it may do with it. */
 export interface JobContext {
@@ -24,8 +24,8 @@ export interface JobContext {
   readonly worker: { readonly id: string; readonly name: string } | null
   /** Aborts when the job is cancelled, its time is up, or the worker has to let go of it. Pass it on to whatever waits. */
   readonly signal: AbortSignal
-  /** A child of the app's logger that names the job. */
-  readonly log: Logger
+  /** A child of the app's pino logger that names the job. */
+  readonly log: JobLog
   /**
    * Reports how far the job is: any JSON value. Reports are coalesced to a few writes per second; the last one is
    * always stored.

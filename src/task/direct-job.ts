@@ -1,7 +1,7 @@
-import { pino } from 'pino'
 import { CeleriacError } from '../base/errors.ts'
 import type { JobContext } from './current-job.ts'
 import { JobControl } from './job-control.ts'
+import { SILENT_LOG } from './job-log.ts'
 
 const NOBODY = '00000000-0000-0000-0000-000000000000'
 
@@ -26,7 +26,7 @@ export function directJob(task: string, args: readonly unknown[]): JobContext {
     claimedAt: now,
     worker: null,
     signal: new AbortController().signal,
-    log: pino({ level: 'silent' }),
+    log: SILENT_LOG,
     progress: () => undefined,
     retry: (options) => {
       throw new JobControl('retry', null, options?.reason ?? '')

@@ -54,12 +54,8 @@ export interface CallOptions extends JobOptions {
   readonly tx?: TransactionInput
 }
 
-/** Options of a task, given where it is defined. */
+/** Options of a task, given where it is defined; several tasks may share them. */
 export interface TaskOptions extends JobOptions {
-  /** Passes the job's context as the first parameter. @defaultValue false */
-  readonly bind?: boolean
-  /** Standard Schema (Zod, Valibot, ArkType …) of the tuple of args; checked when enqueued and again when run. */
-  readonly args?: StandardSchemaV1
   /** Delays between attempts. @defaultValue exponential({ base: '1s', factor: 2, max: '10m', jitter: true }) */
   readonly backoff?: Backoff
   /** Only these errors are retried; any other fails the job. Left out: every error is. */
@@ -68,6 +64,14 @@ export interface TaskOptions extends JobOptions {
   readonly giveUpOn?: readonly ErrorMatcher[]
   /** These errors are part of the work: they fail or retry the job, without noise in the logs. */
   readonly expected?: readonly ErrorMatcher[]
+}
+
+/** Options that decide what the handler is called with. */
+export interface HandlerOptions {
+  /** Passes the job's context as the first parameter. @defaultValue false */
+  readonly bind?: boolean
+  /** Standard Schema (Zod, Valibot, ArkType …) of the tuple of args; checked when enqueued and again when run. */
+  readonly args?: StandardSchemaV1
 }
 
 /** Options of a task, read and checked; nothing raw is looked at afterwards. */
@@ -122,7 +126,7 @@ const TASK_KEYS = [...JOB_KEYS, 'bind', 'args', 'retryOn', 'giveUpOn', 'expected
 const CALL_KEYS = [...JOB_KEYS, 'runAt', 'id', 'tx']
 
 /** @throws {CeleriacError} `OPTION_…` for each option that is unknown or out of bounds, all at once. */
-export function resolveTaskOptions(options: TaskOptions): ResolvedTaskOptions {
+export function resolveTaskOptions(options: TaskOptions & HandlerOptions): ResolvedTaskOptions {
   return allAtOnce((check) => {
     check(() => refuseUnknown(options, TASK_KEYS, 'task'), undefined)
     return {
@@ -132,8 +136,8 @@ export function resolveTaskOptions(options: TaskOptions): ResolvedTaskOptions {
         () => (options.retryOn === undefined ? null : matchers(options.retryOn, 'retryOn')),
         null,
       ),
-      giveUpOn: check(() => matchers(options.giveUpOn ?? [], 'giveUpOn'), []),
-      expected: check(() => matchers(options.expected ?? [], 'expected'), []),
+      giveUpOn: check(() => matchers(options.giveUpOn === undefined ? [] : options.giveUpOn, 'giveUpOn'), []),
+      expected: check(() => matchers(options.expected === undefined ? [] : options.expected, 'expected'), []),
     }
   })
 }

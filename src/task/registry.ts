@@ -38,11 +38,15 @@ export class Registry {
   }
 }
 
-/** File and line of the caller's caller, for messages. */
-export function placeOfDefinition(): string {
-  const frames = new Error('place').stack?.split('\n').slice(1) ?? []
-  const ours = new URL('..', import.meta.url).href
-  const frame = frames.find((line) => !line.includes(ours) && !line.includes('node:internal'))
+/**
+ * File and line from where a function was called, for messages.
+ *
+ * @param callee - the function of ours that users call: everything above it is no news to them
+ */
+export function placeOfCall(callee: (...args: never[]) => unknown): string {
+  const trace: { stack?: string } = {}
+  Error.captureStackTrace(trace, callee)
+  const frame = trace.stack?.split('\n').find((line) => line.startsWith('    at '))
   return (
     frame?.replace(/^\s*at (?:.*\()?(?:file:\/\/)?/, '').replace(/(:\d+):\d+\)?$/, '$1') ?? 'unknown place'
   )

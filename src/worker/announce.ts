@@ -49,7 +49,7 @@ export function announceOutcome(bus: Bus, attempt: Attempt, outcome: Outcome): n
       bus.emit('job:cancelled', { ...factsOf(attempt), reason: outcome.reason })
       return null
     case 'released':
-      bus.emit('job:released', factsOf(attempt))
+      bus.emit('job:released', { ...factsOf(attempt), begun: attempt.startedAt > 0 })
       return 0
   }
 }

@@ -1,4 +1,3 @@
-import type { Logger } from 'pino'
 import { type Duration, toMs } from '../base/duration.ts'
 import { CeleriacError } from '../base/errors.ts'
 import { text } from '../base/options.ts'
@@ -6,11 +5,12 @@ import type { ClaimedRow } from '../db/calls/work-cycle.ts'
 import type { JobContext } from '../task/current-job.ts'
 import type { TaskDefinition } from '../task/definition.ts'
 import { JobControl } from '../task/job-control.ts'
+import type { JobLog } from '../task/job-log.ts'
 
 /** What an attempt needs of the worker it runs in. */
 export interface AttemptHost {
   readonly worker: { readonly id: string; readonly name: string }
-  readonly log: Logger
+  readonly log: JobLog
   /** Stores a progress report before long; `value` as the handler gave it. */
   readonly report: (attempt: Attempt, value: unknown) => void
 }
@@ -36,7 +36,7 @@ export class Attempt implements JobContext {
   ended = false
   #abort: AbortController | null = null
   #abortedWith: { readonly reason: unknown } | null = null
-  #log: Logger | null = null
+  #log: JobLog | null = null
   readonly #timers: (() => void)[] = []
 
   constructor(
@@ -122,7 +122,7 @@ export class Attempt implements JobContext {
     return this.#abort.signal
   }
 
-  get log(): Logger {
+  get log(): JobLog {
     this.#log ??= this.#host.log.child({ jobId: this.id, task: this.task, attempt: this.attempt })
     return this.#log
   }

@@ -3,7 +3,6 @@
  * whatever they do into an outcome (outcome) and settles it; it shows that it is alive (presence) and lets go of its
  * jobs in order when it stops (drain). It may live in a web process or in one of its own, in any number.
  */
-import type { Logger } from 'pino'
 import { type Duration, toMs } from '../base/duration.ts'
 import { CeleriacError } from '../base/errors.ts'
 import type { Codec } from '../base/json.ts'
@@ -11,8 +10,10 @@ import { announceIdle, type HeartbeatAnswer } from '../db/calls/worker.ts'
 import type { Database } from '../db/database.ts'
 import type { Listener } from '../db/listener.ts'
 import type { Bus } from '../event/bus.ts'
+import type { Log } from '../event/log.ts'
 import type { Results } from '../job/results.ts'
 import type { Waker } from '../job/waker.ts'
+import { type JobLog, SILENT_LOG } from '../task/job-log.ts'
 import type { Registry } from '../task/registry.ts'
 import type { Attempt } from './attempt.ts'
 import { Cycle } from './cycle.ts'
@@ -30,7 +31,7 @@ export interface WorkerContext {
   readonly results: Results
   readonly waker: Waker
   readonly bus: Bus
-  readonly log: Logger
+  readonly log: Log
   readonly codec: Codec | undefined
   readonly maxResultBytes: number
   readonly middleware: readonly Middleware[]
@@ -56,12 +57,13 @@ export class Worker implements AsyncDisposable {
   #stopping: Promise<void> | undefined
   #hurry = new AbortController()
   #disconnected = false
+  #log: JobLog | undefined
   readonly #undo: (() => void)[] = []
 
   constructor(options: WorkerOptions, context: WorkerContext) {
     this.#options = resolveWorkerOptions(options)
     this.#context = context
-    const { database, listener, registry, bus, log } = context
+    const { database, listener, registry, bus } = context
     this.#presence = new Presence(database, listener, {
       name: this.#options.name,
       queues: this.#options.queues.map((queue) => queue.name),
@@ -84,7 +86,7 @@ export class Worker implements AsyncDisposable {
       maxBytes: context.maxResultBytes,
       lost: (jobId) => this.#cycle.lose(jobId),
     })
-    this.#cycle = new Cycle(this.#options, this.#cycleHost(log))
+    this.#cycle = new Cycle(this.#options, this.#cycleHost())
     this.#upkeep = context.upkeep(() => this.#presence.leads, BEAT_MS)
   }
 
@@ -191,6 +193,7 @@ export class Worker implements AsyncDisposable {
     this.#state = 'starting'
     const { listener, waker, bus } = this.#context
     await this.#context.assertReady()
+    this.#log = await this.#context.log.logger()
     this.#undo.push(
       waker.addLocal((queue, runAtUs) => this.#cycle.wakeFor(queue, runAtUs)),
       listener.subscribe({
@@ -280,7 +283,7 @@ export class Worker implements AsyncDisposable {
     this.#cycle.wake()
   }
 
-  #cycleHost(log: Logger): ConstructorParameters<typeof Cycle>[1] {
+  #cycleHost(): ConstructorParameters<typeof Cycle>[1] {
     const { database, listener, registry, bus, results, waker, codec, maxResultBytes, middleware } =
       this.#context
     const worker = this
@@ -288,7 +291,9 @@ export class Worker implements AsyncDisposable {
       database,
       registry,
       bus,
-      log,
+      get log() {
+        return worker.#log ?? SILENT_LOG
+      },
       execute: { codec, maxResultBytes, middleware, abortGraceMs: this.#options.abortGraceMs },
       get worker() {
         return { id: worker.id, name: worker.name }
