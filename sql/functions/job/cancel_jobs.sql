@@ -33,7 +33,8 @@ begin
       v_now + (options ->> 'resultTtlMs')::double precision * interval '1 millisecond',
       -- token + 1: whoever still believes in an earlier attempt must not take this for its own settling.
       token + 1, null, root_id, parent_id, attempt, max_attempts, snoozes, losses, 'cancelled', priority, queue, task, args,
-      jsonb_build_object('name', 'JobCancelledError', 'code', 'JOB_CANCELLED', 'message', coalesce(p_reason, 'cancelled')),
+      jsonb_build_object('name', 'JobCancelledError', 'code', 'JOB_CANCELLED', 'message',
+        coalesce(cancel_reason, p_reason, 'cancelled')),
       options, labels, progress
     from mine
     where worker_id is null and (options is null or not options ? 'forget')
