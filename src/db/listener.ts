@@ -47,6 +47,7 @@ export class Listener {
   #stopped = false
   #hearing = false
   #reconnects = 0
+  #answeredAt = 0
   #timer: NodeJS.Timeout | undefined
   #selfTest: { word: string; heard: () => void } | undefined
   #channel = ''
@@ -161,7 +162,9 @@ export class Listener {
   /** A statement that does not answer in time leaves the connection out of step: it is not used again. */
   async #guarded(client: pg.Client, statement: Statement): Promise<readonly Record<string, unknown>[]> {
     try {
-      return (await client.query(statement as pg.QueryConfig)).rows
+      const { rows } = await client.query(statement as pg.QueryConfig)
+      this.#answeredAt = performance.now()
+      return rows
     } catch (error) {
       if (isConnectionError(error)) this.#lost(client, error)
       throw error
@@ -172,6 +175,11 @@ export class Listener {
     clearTimeout(this.#timer)
     this.#timer = setTimeout(() => {
       if (this.#client !== client) return
+      // A heartbeat is proof enough.
+      if (performance.now() - this.#answeredAt < KEEPALIVE_MS) {
+        this.#watch(client)
+        return
+      }
       client.query('select 1').then(
         () => this.#watch(client),
         (error: unknown) => this.#lost(client, error),

@@ -3,23 +3,16 @@
  * what expired, make tomorrow's partitions, drop old ones, and say when jobs wait for nobody. Every worker could; the
  * one that holds the leader's lock does. It calls SQL and announces; it decides nothing itself.
  */
-import {
-  expireJobs,
-  findUnknownTasks,
-  makePartitions,
-  pruneResults,
-  rescueJobs,
-} from '../db/calls/maintain.ts'
+import { findUnknownTasks, makePartitions, pruneResults, runRound } from '../db/calls/maintain.ts'
 import type { Database } from '../db/database.ts'
 import type { Bus } from '../event/bus.ts'
 
 /** How often each duty is done, and its bounds. */
 export const MAINTENANCE_DEFAULTS = {
-  rescueEveryMs: 500,
+  roundEveryMs: 550,
   graceMs: 1_500,
   leaseMs: 15_000,
   maxLosses: 3,
-  expireEveryMs: 1_000,
   pruneEveryMs: 60_000,
   reportEveryMs: 60_000,
   partitionDays: 7,
@@ -54,6 +47,7 @@ export class Maintenance {
   readonly #duties: readonly Duty[]
   #timer: NodeJS.Timeout | undefined
   #working = new Set<Promise<void>>()
+  #orphansAt = 0
 
   constructor(options: MaintenanceOptions) {
     this.#options = options
@@ -65,15 +59,14 @@ export class Maintenance {
       busy: false,
     })
     this.#duties = [
-      duty('rescuing jobs', MAINTENANCE_DEFAULTS.rescueEveryMs, () => this.#rescue()),
-      duty('expiring jobs', MAINTENANCE_DEFAULTS.expireEveryMs, () => this.#expire()),
+      duty('rescuing and expiring jobs', MAINTENANCE_DEFAULTS.roundEveryMs, () => this.#round()),
       duty('pruning results', MAINTENANCE_DEFAULTS.pruneEveryMs, () => this.#prune()),
       duty('looking for unknown tasks', MAINTENANCE_DEFAULTS.reportEveryMs, () => this.#report()),
     ]
   }
 
   start(): void {
-    this.#timer = setInterval(() => this.#tick(), MAINTENANCE_DEFAULTS.rescueEveryMs)
+    this.#timer = setInterval(() => this.#tick(), MAINTENANCE_DEFAULTS.roundEveryMs)
   }
 
   async stop(): Promise<void> {
@@ -99,17 +92,20 @@ export class Maintenance {
     }
   }
 
-  async #rescue(): Promise<void> {
+  async #round(): Promise<void> {
     const { database, bus, beatMs } = this.#options
     const { graceMs, leaseMs, maxLosses } = MAINTENANCE_DEFAULTS
-    const rescues = await rescueJobs(database, { graceMs, beatMs, leaseMs, maxLosses })
-    for (const { workerId, workerName, rescued, failed } of rescues) {
-      bus.emit('worker:rescued', { workerId, name: workerName, rescued, failed })
+    for (;;) {
+      const { rescues, expired } = await runRound(
+        database,
+        { graceMs, beatMs, leaseMs, maxLosses },
+        EXPIRED_AT_ONCE,
+      )
+      for (const { workerId, workerName, rescued, failed } of rescues) {
+        bus.emit('worker:rescued', { workerId, name: workerName ?? workerId, rescued, failed })
+      }
+      if (expired < EXPIRED_AT_ONCE) return
     }
-  }
-
-  async #expire(): Promise<void> {
-    while ((await expireJobs(this.#options.database, EXPIRED_AT_ONCE)) === EXPIRED_AT_ONCE);
   }
 
   async #prune(): Promise<void> {

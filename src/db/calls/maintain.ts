@@ -1,39 +1,59 @@
 import type { Database } from '../database.ts'
 
-/** Bounds of the rescue; all in ms but the last. */
+/** Bounds of the rescue; all in ms but the last two. */
 export interface RescueBounds {
   readonly graceMs: number
   readonly beatMs: number
   readonly leaseMs: number
   readonly maxLosses: number
+  /** Whether to look for jobs of workers nobody knows: a walk over all jobs. */
+  readonly orphans: boolean
 }
 
 /** A worker that was declared dead, and what became of its jobs. */
 export interface Rescue {
   readonly workerId: string
-  readonly workerName: string
+  /** Null for a worker nobody knows. */
+  readonly workerName: string | null
   readonly rescued: number
   readonly failed: number
 }
 
-export async function rescueJobs(database: Database, bounds: RescueBounds): Promise<Rescue[]> {
-  const rows = await database.call('rescue_jobs', [
-    bounds.graceMs,
-    bounds.beatMs,
-    bounds.leaseMs,
-    bounds.maxLosses,
-  ])
-  return rows.map((row) => ({
-    workerId: row.worker_id as string,
-    workerName: row.worker_name as string,
-    rescued: Number(row.rescued),
-    failed: Number(row.failed),
-  }))
+/** What one round of urgent maintenance did. */
+export interface Round {
+  readonly rescues: readonly Rescue[]
+  /** Jobs that were cancelled because it was too late to begin them. */
+  readonly expired: number
 }
 
-export async function expireJobs(database: Database, most: number): Promise<number> {
-  const [row] = await database.call('expire_jobs', [most])
-  return Number(row?.expire_jobs ?? 0)
+/**
+ * Rescues the jobs of dead workers and cancels what has expired, in one statement: it runs twice a second for as long
+ * as there is a worker, so it is to cost one round trip.
+ */
+export async function runRound(database: Database, bounds: RescueBounds, expireMost: number): Promise<Round> {
+  const { schema } = database
+  const [row] = await database.query({
+    name: `${schema}.run_round`,
+    text: `select
+      (select coalesce(json_agg(rescue), '[]')::text from "${schema}".rescue_jobs($1, $2, $3, $4) as rescue) as rescues,
+      "${schema}".expire_jobs($5) as expired`,
+    values: [bounds.graceMs, bounds.beatMs, bounds.leaseMs, bounds.maxLosses, expireMost],
+  })
+  const rescues = JSON.parse(String(row?.rescues)) as {
+    worker_id: string
+    worker_name: string
+    rescued: number
+    failed: number
+  }[]
+  return {
+    rescues: rescues.map((rescue) => ({
+      workerId: rescue.worker_id,
+      workerName: rescue.worker_name,
+      rescued: rescue.rescued,
+      failed: rescue.failed,
+    })),
+    expired: Number(row?.expired),
+  }
 }
 
 export async function makePartitions(database: Database, days: number): Promise<number> {

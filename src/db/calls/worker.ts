@@ -36,6 +36,11 @@ export async function registerWorker(
   )
 }
 
+/** Holds the worker's lock for as long as the session lives: whoever gets it exclusively knows that the worker is dead. */
+export async function lockPresence(session: Executor, presenceKey: string): Promise<void> {
+  await session.query({ text: 'select pg_advisory_lock_shared($1::bigint)', values: [presenceKey] })
+}
+
 /** What a worker says about itself while it lives. */
 export interface Heartbeat {
   readonly id: string
