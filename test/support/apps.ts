@@ -1,0 +1,127 @@
+import { PassThrough } from 'node:stream'
+import pg from 'pg'
+import { pino } from 'pino'
+import { afterEach } from 'vitest'
+import type { EventName, Events } from '../../src/event/events.ts'
+import { Celeriac, type CeleriacOptions, type Worker, type WorkerOptions } from '../../src/index.ts'
+import type { TestDatabase } from './postgres.ts'
+
+/** What makes the apps of a test file; they are stopped after each test. */
+export interface Apps {
+  /** An app on the file's database, silent unless told otherwise. */
+  app(options?: Partial<CeleriacOptions>): Celeriac
+  /** A started worker that does not wait for handlers a failed test left behind. */
+  worker(app: Celeriac, options?: WorkerOptions): Promise<Worker>
+  /** An app whose statements are counted. */
+  counted(options?: Partial<CeleriacOptions>): { app: Celeriac; statements: string[] }
+}
+
+/** Makes apps for the tests of a file. */
+export function useApps(database: TestDatabase): Apps {
+  const made: AsyncDisposable[] = []
+  afterEach(async () => {
+    for (const one of made.splice(0).reverse()) await one[Symbol.asyncDispose]()
+  })
+  const app = (options: Partial<CeleriacOptions> = {}): Celeriac => {
+    const celeriac = new Celeriac({ database: database.url, log: 'silent', ...options })
+    made.push(celeriac)
+    return celeriac
+  }
+  return {
+    app,
+    worker: async (celeriac, options = {}) => {
+      const worker = celeriac.worker({ stopTimeout: 0, abortGrace: '100ms', ...options })
+      await worker.start()
+      return worker
+    },
+    counted: (options = {}) => {
+      const pool = new pg.Pool({ connectionString: database.url, max: 10 })
+      made.push({ [Symbol.asyncDispose]: () => pool.end() })
+      const statements: string[] = []
+      const query = pool.query.bind(pool) as (statement: unknown) => Promise<pg.QueryResult>
+      Object.assign(pool, {
+        query: (statement: { readonly text: string }) => {
+          statements.push(statement.text)
+          return query(statement)
+        },
+      })
+      return { app: app({ database: pool, ...options }), statements }
+    },
+  }
+}
+
+/** A promise that a test opens when it wants to: handlers wait for it instead of for a time. */
+export interface Gate<Value = void> extends PromiseLike<Value> {
+  readonly open: (value: Value) => void
+  readonly fail: (error: unknown) => void
+  readonly promise: Promise<Value>
+}
+
+/** Makes a {@link Gate}. */
+export function gate<Value = void>(): Gate<Value> {
+  let open: (value: Value) => void = () => undefined
+  let fail: (error: unknown) => void = () => undefined
+  const promise = new Promise<Value>((resolve, reject) => {
+    open = resolve
+    fail = reject
+  })
+  promise.catch(() => undefined)
+  // biome-ignore lint/suspicious/noThenProperty: a gate is there to be awaited
+  return { open, fail, promise, then: promise.then.bind(promise) }
+}
+
+/** Resolves when a signal aborts, with its reason. */
+export function aborted(signal: AbortSignal): Promise<unknown> {
+  if (signal.aborted) return Promise.resolve(signal.reason)
+  return new Promise((resolve) => {
+    signal.addEventListener('abort', () => resolve(signal.reason), { once: true })
+  })
+}
+
+/** The next event of a kind that fits. */
+export function nextEvent<Name extends EventName>(
+  app: Celeriac,
+  name: Name,
+  fits: (event: Events[Name]) => boolean = () => true,
+): Promise<Events[Name]> {
+  return new Promise((resolve) => {
+    const off = app.on(name, (event) => {
+      if (!fits(event)) return
+      off()
+      resolve(event)
+    })
+  })
+}
+
+/** Collects events of a kind. */
+export function eventsOf<Name extends EventName>(app: Celeriac, name: Name): Events[Name][] {
+  const events: Events[Name][] = []
+  app.on(name, (event) => events.push(event))
+  return events
+}
+
+/** A pino logger and the lines it has written so far. */
+export function capturedLog(level = 'info'): {
+  log: pino.Logger
+  lines: Record<string, unknown>[]
+} {
+  const lines: Record<string, unknown>[] = []
+  const stream = new PassThrough()
+  stream.on('data', (chunk: Buffer) => {
+    for (const line of chunk.toString().split('\n')) if (line !== '') lines.push(JSON.parse(line))
+  })
+  return { log: pino({ level, base: null }, stream), lines }
+}
+
+/** What a promise is refused with, as users see it. */
+export async function rejection(
+  promise: Promise<unknown>,
+): Promise<{ name: string; code: unknown; message: string }> {
+  try {
+    await promise
+  } catch (error) {
+    if (!(error instanceof Error)) throw error
+    return { name: error.name, code: 'code' in error ? error.code : undefined, message: error.message }
+  }
+  throw new Error('it was not refused')
+}

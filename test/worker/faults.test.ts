@@ -1,0 +1,111 @@
+import { describe, expect, test } from 'vitest'
+import { eventsOf, gate, nextEvent, useApps } from '../support/apps.ts'
+import { useDatabase } from '../support/postgres.ts'
+import { until } from '../support/until.ts'
+
+const database = useDatabase({ name: 'worker_faults' })
+const apps = useApps(database)
+
+/** Ids of server processes that run a statement of ours like this, without ourselves. */
+async function busy(like: string): Promise<number[]> {
+  const rows = await database.query<{ pid: number }>(
+    `select pid from pg_stat_activity where datname = current_database() and state = 'active'
+      and query like $1 and pid <> pg_backend_pid()`,
+    [like],
+  )
+  return rows.map((row) => row.pid)
+}
+
+describe('settling', () => {
+  test.fails('keeps a success whose statement the server cancelled', async () => {
+    const app = apps.app()
+    const done = gate()
+    const task = app.task('fault.cancelled', async () => {
+      await done
+      return 'done'
+    })
+    const errors = eventsOf(app, 'error')
+    await apps.worker(app)
+    const handle = await task.enqueue()
+    await until(async () => (await handle.state()) === 'running')
+    const client = await database.pool.connect()
+    await client.query('begin')
+    await client.query('select from celeriac.jobs where id = $1 for update', [handle.id])
+    done.open()
+    const [pid] = await until(async () => {
+      const pids = await busy('%work_cycle%')
+      return pids.length > 0 ? pids : null
+    })
+    await client.query('select pg_cancel_backend($1)', [pid])
+    await until(() => errors.length > 0)
+    await client.query('rollback')
+    client.release()
+    expect(await handle.settled({ timeout: '10s' })).toEqual({ ok: true, value: 'done' })
+  })
+})
+
+describe('eviction', () => {
+  test.fails('loses no job that is claimed before the worker has a new life', async () => {
+    const app = apps.app()
+    const slow = gate()
+    let runs = 0
+    const task = app.task('fault.evicted', async (hold: boolean) => {
+      runs += 1
+      if (hold) await slow
+    })
+    const worker = await apps.worker(app)
+    await task.enqueue(false).then((handle) => handle.result())
+    const evicted = nextEvent(app, 'worker:evicted')
+    await database.query('delete from celeriac.workers where id = $1', [worker.id])
+    await evicted
+    const handles = [await task.enqueue(true), await task.enqueue(false)]
+    await until(() => runs === 3, { what: 'the start of both' })
+    const old = worker.id
+    await until(() => worker.id !== old, { what: 'a new life' })
+    slow.open()
+    await Promise.all(handles.map((handle) => handle.result({ timeout: '6s' })))
+  })
+})
+
+describe('at most once', () => {
+  test.fails('fails a job whose worker stopped cold instead of running it again', async () => {
+    const app = apps.app()
+    const begun = gate()
+    let runs = 0
+    const task = app.task('fault.once', { atMostOnce: true }, async () => {
+      runs += 1
+      begun.open()
+      await new Promise(() => undefined)
+    })
+    const worker = await apps.worker(app)
+    const handle = await task.enqueue()
+    await begun
+    await worker.stop({ timeout: 0 })
+    await apps.worker(app)
+    const settled = await handle.settled({ timeout: '3s' })
+    expect([settled.ok, runs]).toEqual([false, 1])
+  })
+})
+
+describe('drain', () => {
+  test.fails('returns when what it may begin has begun, though some went back to others', async () => {
+    const app = apps.app()
+    const released = nextEvent(app, 'job:released')
+    const quick = app.task('drain.quick', () => undefined)
+    const slow = app.task('drain.slow', async () => {
+      await released
+    })
+    await quick.enqueueMany(Array.from({ length: 30 }, () => []))
+    await slow.enqueue()
+    await quick.enqueueMany(Array.from({ length: 60 }, () => []))
+    const begun = performance.now()
+    expect(await app.drain({ concurrency: 1, max: 60, deadline: '4s' })).toBe(60)
+    expect(performance.now() - begun).toBeLessThan(3_000)
+  })
+
+  test.fails('returns at once in an app without tasks', async () => {
+    const begun = performance.now()
+    expect(await apps.app().drain({ deadline: '3s' })).toBe(0)
+    expect(performance.now() - begun).toBeLessThan(2_000)
+  })
+})
