@@ -11,13 +11,12 @@ import { clip, preview } from './text.ts'
 /** What each code says, and the SQLSTATE under which PostgreSQL raises it (`null`: only TypeScript does). */
 export const ERRORS = {
   // job
-  LEASE_LOST: { sqlstate: 'ZC001', message: 'job {jobId} attempt {attempt} is no longer held here' },
+  LEASE_LOST: { sqlstate: null, message: 'job {jobId} attempt {attempt} is no longer held here' },
   JOB_EXISTS: { sqlstate: 'ZC002', message: 'job {jobId} exists already; give another id, or none' },
   JOB_UNKNOWN: {
-    sqlstate: 'ZC003',
+    sqlstate: null,
     message: 'no job {jobId} (never created, deleted, or not visible to you)',
   },
-  JOB_SETTLED: { sqlstate: 'ZC004', message: 'job {jobId} is already {state}' },
   JOB_ID_INVALID: { sqlstate: null, message: '{id} is not a job id' },
   JOB_FAILED: { sqlstate: null, message: 'job {jobId} ({task}) failed in attempt {attempt}: {reason}' },
   JOB_CANCELLED: { sqlstate: null, message: 'job {jobId} ({task}) was cancelled: {reason}' },
@@ -37,8 +36,8 @@ export const ERRORS = {
   // task, args, result
   TASK_EXISTS: { sqlstate: null, message: 'task "{task}" is defined twice: {first} and {second}' },
   TASK_UNKNOWN: { sqlstate: null, message: 'no task "{task}" here; {hint}' },
-  NAME_INVALID: { sqlstate: 'ZC005', message: 'task name {name} {problem}' },
-  ARGS_REJECTED: { sqlstate: 'ZC006', message: 'arguments of "{task}" are invalid: {issues}' },
+  NAME_INVALID: { sqlstate: null, message: 'task name {name} {problem}' },
+  ARGS_REJECTED: { sqlstate: null, message: 'arguments of "{task}" are invalid: {issues}' },
   PAYLOAD_SIZE: {
     sqlstate: null,
     message:
@@ -79,11 +78,11 @@ export const ERRORS = {
   THROWN_NON_ERROR: { sqlstate: null, message: 'thrown value was {value}' },
 
   // options
-  OPTION_INVALID: { sqlstate: 'ZC007', message: '{option} {problem}' },
-  OPTION_UNKNOWN: { sqlstate: 'ZC008', message: 'unknown {where} option "{option}"; {hint}' },
-  OPTION_CONFLICT: { sqlstate: 'ZC009', message: 'give {option} or {other}, not both' },
+  OPTION_INVALID: { sqlstate: null, message: '{option} {problem}' },
+  OPTION_UNKNOWN: { sqlstate: null, message: 'unknown {where} option "{option}"; {hint}' },
+  OPTION_CONFLICT: { sqlstate: null, message: 'give {option} or {other}, not both' },
   OPTIONS_INVALID: { sqlstate: null, message: '{count} options are wrong: {problems}' },
-  QUEUE_NAME_INVALID: { sqlstate: 'ZC010', message: 'queue name {name} {problem}' },
+  QUEUE_NAME_INVALID: { sqlstate: null, message: 'queue name {name} {problem}' },
   SCHEMA_NAME_INVALID: {
     sqlstate: null,
     message:

@@ -2,7 +2,6 @@
  * event: facts, announced after they are committed. Rooms emit them, users listen with `app.on`, and log-lines.ts is
  * the one place that turns them into lines of a log.
  */
-import type { JobState } from '../db/calls/read-jobs.ts'
 
 /** Which job a fact is about. */
 export interface JobFacts {
@@ -65,4 +64,3 @@ export interface Events {
 }
 
 export type EventName = keyof Events
-export type { JobState }

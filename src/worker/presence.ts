@@ -1,7 +1,7 @@
 import { randomBytes, randomUUID } from 'node:crypto'
 import { hostname } from 'node:os'
 import { VERSION } from '../base/version.ts'
-import { type HeartbeatAnswer, recordHeartbeat, registerWorker } from '../db/calls/worker.ts'
+import { type HeartbeatAnswer, lockPresence, recordHeartbeat, registerWorker } from '../db/calls/worker.ts'
 import type { Database, Executor } from '../db/database.ts'
 import type { Listener } from '../db/listener.ts'
 
@@ -137,7 +137,7 @@ export class Presence {
   }
 
   async #lock(session: Executor): Promise<void> {
-    await session.query({ text: 'select pg_advisory_lock_shared($1::bigint)', values: [this.#key] })
+    await lockPresence(session, this.#key)
   }
 
   async #register(): Promise<void> {

@@ -144,6 +144,6 @@ describe('errorFromPostgres', () => {
     expect([errorFromPostgres('23505', undefined), codeOfSqlstate('ZC999'), codeOfSqlstate('42501')]).toEqual(
       [null, null, null],
     )
-    expect(codeOfSqlstate('ZC001')).toBe('LEASE_LOST')
+    expect(codeOfSqlstate('ZC002')).toBe('JOB_EXISTS')
   })
 })

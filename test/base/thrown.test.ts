@@ -86,11 +86,11 @@ describe('serialiseThrown (B-64)', () => {
 
   test('keeps the facts of a CeleriacError', () => {
     expect(
-      serialiseThrown(new CeleriacError('JOB_SETTLED', { jobId: 'a\0', state: 'failed' })),
+      serialiseThrown(new CeleriacError('JOB_EXPIRED', { jobId: 'a\0', expiresAt: 'now' })),
     ).toMatchObject({
       name: 'CeleriacError',
-      code: 'JOB_SETTLED',
-      details: { jobId: 'a\\u0000', state: 'failed' },
+      code: 'JOB_EXPIRED',
+      details: { jobId: 'a\\u0000', expiresAt: 'now' },
     })
     expect(serialiseThrown(new PermanentError('card declined'))).toMatchObject({
       name: 'PermanentError',
