@@ -10,6 +10,7 @@ import type { Bus } from '../event/bus.ts'
 /** How often each duty is done, and its bounds. */
 export const MAINTENANCE_DEFAULTS = {
   roundEveryMs: 550,
+  orphansEveryMs: 30_000,
   graceMs: 1_500,
   leaseMs: 15_000,
   maxLosses: 3,
@@ -94,11 +95,13 @@ export class Maintenance {
 
   async #round(): Promise<void> {
     const { database, bus, beatMs } = this.#options
-    const { graceMs, leaseMs, maxLosses } = MAINTENANCE_DEFAULTS
+    const { graceMs, leaseMs, maxLosses, orphansEveryMs } = MAINTENANCE_DEFAULTS
     for (;;) {
+      const orphans = performance.now() >= this.#orphansAt
+      if (orphans) this.#orphansAt = performance.now() + orphansEveryMs
       const { rescues, expired } = await runRound(
         database,
-        { graceMs, beatMs, leaseMs, maxLosses },
+        { graceMs, beatMs, leaseMs, maxLosses, orphans },
         EXPIRED_AT_ONCE,
       )
       for (const { workerId, workerName, rescued, failed } of rescues) {

@@ -163,12 +163,14 @@ export const BOUNDS = { grace: 1_500, beat: 3_000, lease: 15_000, maxLosses: 3 }
 export async function rescueJobs(
   database: Queryable,
   bounds: Partial<typeof BOUNDS> = {},
+  orphans = false,
 ): Promise<Record<string, unknown>[]> {
   const { grace, beat, lease, maxLosses } = { ...BOUNDS, ...bounds }
-  return rowsOf(database, 'select * from celeriac.rescue_jobs($1, $2, $3, $4)', [
+  return rowsOf(database, 'select * from celeriac.rescue_jobs($1, $2, $3, $4, $5)', [
     grace,
     beat,
     lease,
     maxLosses,
+    orphans,
   ])
 }

@@ -45,7 +45,7 @@ describe('register_worker', () => {
 describe('record_heartbeat', () => {
   test('renews the sign of life and clears the suspicion', async () => {
     const id = await aWorker(database, { heartbeat_at: fromNow(-9_000), suspected_at: fromNow(-1_000) })
-    expect(await beat(database, id)).toMatchObject({
+    expect(await beat(database, id, { leads: true })).toMatchObject({
       known: true,
       lost: null,
       cancelled: null,

@@ -35,13 +35,13 @@ export async function runRound(database: Database, bounds: RescueBounds, expireM
   const [row] = await database.query({
     name: `${schema}.run_round`,
     text: `select
-      (select coalesce(json_agg(rescue), '[]')::text from "${schema}".rescue_jobs($1, $2, $3, $4) as rescue) as rescues,
-      "${schema}".expire_jobs($5) as expired`,
-    values: [bounds.graceMs, bounds.beatMs, bounds.leaseMs, bounds.maxLosses, expireMost],
+      (select coalesce(json_agg(rescue), '[]')::text from "${schema}".rescue_jobs($1, $2, $3, $4, $5) as rescue) as rescues,
+      "${schema}".expire_jobs($6) as expired`,
+    values: [bounds.graceMs, bounds.beatMs, bounds.leaseMs, bounds.maxLosses, bounds.orphans, expireMost],
   })
   const rescues = JSON.parse(String(row?.rescues)) as {
     worker_id: string
-    worker_name: string
+    worker_name: string | null
     rescued: number
     failed: number
   }[]

@@ -1,0 +1,187 @@
+import { randomUUID } from 'node:crypto'
+import { describe, expect, test } from 'vitest'
+import { aJob, aKey, aQueue, attemptsOf, aWorker, find, fromNow, jobsLike } from '../support/factory.ts'
+import { useDatabase } from '../support/postgres.ts'
+import { openSession } from '../support/session.ts'
+import { until } from '../support/until.ts'
+import { rescueJobs, settleJobs } from '../support/verbs.ts'
+
+const database = useDatabase()
+
+/** A worker that nobody has seen for long enough, whoever asks. */
+const aDeadWorker = (fields = {}) =>
+  aWorker(database, { heartbeat_at: fromNow(-60_000), suspected_at: fromNow(-30_000), ...fields })
+
+describe('rescue_jobs', () => {
+  test('moves the jobs of a killed session back after the grace', async () => {
+    const key = aKey()
+    const session = await openSession(database.url)
+    await session.query('select pg_advisory_lock_shared($1)', [key])
+    const worker = await aWorker(database, { presence_key: key, heartbeat_at: fromNow(-1_000) })
+    const queue = aQueue()
+    const id = await aJob(database, { worker_id: worker, queue })
+    const before = await find(database, 'jobs', id)
+
+    expect(await rescueJobs(database)).toEqual([])
+    expect(await find(database, 'workers', worker)).toMatchObject({ suspected_at: null })
+
+    await database.query('select pg_terminate_backend($1)', [session.pid])
+    await until(
+      async () => {
+        await rescueJobs(database)
+        return (await find(database, 'workers', worker))?.suspected_at
+      },
+      { what: 'the suspicion' },
+    )
+    expect(await find(database, 'jobs', id)).toEqual(before)
+
+    await using ear = await openSession(database.url)
+    await ear.listen()
+    const rescued = await until(
+      async () => {
+        const rows = await rescueJobs(database, { grace: 100 })
+        return rows.length > 0 ? rows : null
+      },
+      { what: 'the rescue' },
+    )
+    expect(rescued).toEqual([{ worker_id: worker, worker_name: 'anna', rescued: 1, failed: 0 }])
+    expect(await find(database, 'workers', worker)).toBeNull()
+    expect(await find(database, 'jobs', id)).toEqual({ ...before, worker_id: null, token: 2, losses: 1 })
+    expect(await attemptsOf(database, id)).toMatchObject([
+      { attempt: 1, token: 1, outcome: 'lost', worker_id: worker, error: { code: 'WORKER_LOST' } },
+    ])
+    await until(() => ear.heard.length > 0, { what: 'a payload' })
+    expect(ear.heard[0]).toMatch(new RegExp(`^w \\d+ ${queue}$`))
+  })
+
+  test('refuses the late writes of the rescued attempt', async () => {
+    const worker = await aDeadWorker()
+    const id = await aJob(database, { worker_id: worker })
+    await rescueJobs(database)
+    expect(await settleJobs(database, worker, { done: [[id, 1, 'late']] })).toEqual([id])
+    expect(await find(database, 'jobs', id)).toMatchObject({ token: 2, worker_id: null })
+  })
+
+  test.each([
+    ['whose lock is held, however late', { heartbeat_at: fromNow(-3_600_000) }, true],
+    ['whose heartbeat is fresh', { heartbeat_at: fromNow(0) }, false],
+    [
+      'that is suspected since less than the grace',
+      { heartbeat_at: fromNow(-2_000), suspected_at: fromNow(-500) },
+      false,
+    ],
+    [
+      'of before a restart within its lease',
+      { heartbeat_at: fromNow(-9_000), postmaster_started_at: '2020-01-01' },
+      false,
+    ],
+  ])('leaves a worker alone %s', async (_, fields, held) => {
+    const key = aKey()
+    await using session = await openSession(database.url)
+    if (held) await session.query('select pg_advisory_lock_shared($1)', [key])
+    const worker = await aWorker(database, { ...fields, presence_key: key })
+    const id = await aJob(database, { worker_id: worker })
+    const before = await find(database, 'jobs', id)
+    expect(await rescueJobs(database)).toEqual([])
+    expect(await find(database, 'jobs', id)).toEqual(before)
+    await database.query('delete from celeriac.workers where id = $1', [worker])
+    await database.query('delete from celeriac.jobs where id = $1', [id])
+  })
+
+  test.each([
+    ['the heartbeat is overdue by the grace', { heartbeat_at: fromNow(-5_000) }],
+    [
+      'of before a restart is past its lease',
+      { heartbeat_at: fromNow(-16_000), postmaster_started_at: '2020-01-01' },
+    ],
+  ])('declares a worker dead whose lock is free when %s', async (_, fields) => {
+    const worker = await aWorker(database, fields)
+    expect(await rescueJobs(database)).toMatchObject([{ worker_id: worker }])
+  })
+
+  test('leaves no lock behind', async () => {
+    const key = aKey()
+    await aDeadWorker({ presence_key: key })
+    await using session = await openSession(database.url)
+    await rescueJobs(session)
+    expect(await database.query('select pg_try_advisory_lock($1) as free', [key])).toEqual([{ free: true }])
+  })
+
+  test.each([
+    ['outlived its bound of losses', { losses: 3, attempt: 4 }],
+    ['runs at most once', { options: { atMostOnce: true }, max_attempts: 1 }],
+  ])('fails a job that %s with WORKER_LOST', async (_, fields) => {
+    const worker = await aDeadWorker()
+    const id = await aJob(database, { worker_id: worker, ...fields })
+    await using ear = await openSession(database.url)
+    await ear.listen()
+    expect(await rescueJobs(database)).toMatchObject([{ rescued: 0, failed: 1 }])
+    expect(await find(database, 'jobs', id)).toBeNull()
+    expect(await find(database, 'results', id)).toMatchObject({
+      state: 'failed',
+      token: 2,
+      worker_id: worker,
+      error: { code: 'WORKER_LOST' },
+    })
+    expect(await attemptsOf(database, id)).toMatchObject([{ outcome: 'lost', retry_at: null }])
+    await until(() => ear.heard.length > 0, { what: 'a payload' })
+    expect(ear.heard).toEqual([`s ${id}`])
+  })
+
+  test('cancels a job that was asked to be cancelled', async () => {
+    const worker = await aDeadWorker()
+    const id = await aJob(database, {
+      worker_id: worker,
+      cancel_requested_at: fromNow(-5),
+      cancel_reason: 'enough',
+    })
+    expect(await rescueJobs(database)).toMatchObject([{ rescued: 0, failed: 0 }])
+    expect(await find(database, 'results', id)).toMatchObject({
+      state: 'cancelled',
+      error: { code: 'JOB_CANCELLED', message: 'enough' },
+    })
+  })
+
+  test('survives losses up to the bound', async () => {
+    let worker = await aDeadWorker()
+    const id = await aJob(database, { worker_id: worker })
+    for (let loss = 1; loss <= 3; loss += 1) {
+      await rescueJobs(database)
+      expect(await find(database, 'jobs', id)).toMatchObject({ losses: loss, worker_id: null })
+      worker = await aDeadWorker()
+      await database.query(
+        'update celeriac.jobs set worker_id = $2, token = token + 1, attempt = attempt + 1 where id = $1',
+        [id, worker],
+      )
+    }
+    await rescueJobs(database)
+    expect(await find(database, 'results', id)).toMatchObject({ losses: 4, attempt: 4, state: 'failed' })
+  })
+
+  test('takes up jobs whose worker is not known at all, when asked to look', async () => {
+    const worker = randomUUID()
+    const id = await aJob(database, { worker_id: worker })
+    expect(await rescueJobs(database)).toEqual([])
+    expect(await rescueJobs(database, {}, true)).toEqual([
+      { worker_id: worker, worker_name: null, rescued: 1, failed: 0 },
+    ])
+    expect(await find(database, 'jobs', id)).toMatchObject({ worker_id: null, token: 2, losses: 1 })
+    expect(await rescueJobs(database, {}, true)).toEqual([])
+  })
+
+  test('of a worker that is just leaving waits for it, or it for the rescue', async () => {
+    for (let round = 0; round < 50; round += 1) {
+      const worker = await aWorker(database, { heartbeat_at: fromNow(-60_000) })
+      const ids = await jobsLike(database, 20, { worker_id: worker })
+      await Promise.all([
+        rescueJobs(database),
+        database.query('select celeriac.deregister_worker($1)', [worker]),
+      ])
+      const [row] = await database.query(
+        'select count(*)::integer as n from celeriac.jobs where id = any ($1) and worker_id is null and token = 2 and snoozes + losses = 1',
+        [ids],
+      )
+      expect(row).toEqual({ n: 20 })
+    }
+  })
+})
