@@ -144,6 +144,11 @@ export const ERRORS = {
     sqlstate: null,
     message: 'the demo needs packages that celeriac does not bring; run: npm install --save-dev {packages}',
   },
+  DEMO_CATALOGUE: { sqlstate: null, message: 'the catalogue gave no number: {reason}' },
+  DEMO_WORKER: {
+    sqlstate: null,
+    message: 'worker process {worker} ended ({how}); what it wrote is in {log}',
+  },
   AUDIO_FOLDER: {
     sqlstate: null,
     message: 'no audio in {folder}: {reason}; give a folder with mp3, flac, ogg, opus or wav files',

@@ -1,0 +1,86 @@
+import type { Celeriac } from '../../celeriac.ts'
+import type { JobListRow } from '../../db/tables.ts'
+
+/** What the database says about a run. */
+export interface Facts {
+  readonly jobs: number
+  readonly attempts: number
+  readonly retries: number
+  readonly failed: number
+  /** The most frequent reason for a retry, and how often it was one; null without retries. */
+  readonly reason: { readonly text: string; readonly times: number } | null
+  /** From due until claimed, in ms; of the last attempt of each job. */
+  readonly waitP50Ms: number
+  readonly waitMaxMs: number
+  /** Jobs settled by each worker, most first. */
+  readonly workers: readonly { readonly name: string; readonly jobs: number }[]
+  /** From the first job enqueued until the last one settled. */
+  readonly tookMs: number
+  /** A job worth looking at: the one with the most attempts. */
+  readonly example: { readonly id: string; readonly task: string; readonly attempts: number } | null
+}
+
+const PAGE = 1_000
+
+/** Reads what became of the given jobs and their children from the views. */
+export async function readFacts(app: Celeriac, rootIds: readonly string[]): Promise<Facts> {
+  const [jobs, workers] = await Promise.all([readFamily(app, rootIds), app.inspect.workers()])
+  const names = new Map(workers.map((worker) => [worker.id, worker.name]))
+  const waits = jobs.flatMap((job) => waitOf(job) ?? []).sort((a, b) => a - b)
+  const retried = jobs.filter((job) => job.attempt > 1).sort((a, b) => b.attempt - a.attempt)
+  const example = retried[0] ?? jobs.find((job) => job.state === 'failed') ?? jobs[0]
+  const attempts = jobs.reduce((sum, job) => sum + job.attempt, 0)
+  return {
+    jobs: jobs.length,
+    attempts,
+    retries: jobs.reduce((sum, job) => sum + Math.max(0, job.attempt - 1), 0),
+    failed: jobs.filter((job) => job.state === 'failed').length,
+    reason: await commonReason(app, retried.slice(0, 50)),
+    waitP50Ms: waits[Math.floor(waits.length / 2)] ?? 0,
+    waitMaxMs: waits.at(-1) ?? 0,
+    workers: ranked(jobs.map((job) => names.get(job.worker_id ?? '') ?? 'a worker that is gone')).map(
+      ([name, count]) => ({ name, jobs: count }),
+    ),
+    tookMs: spanOf(jobs),
+    example: example === undefined ? null : { id: example.id, task: example.task, attempts: example.attempt },
+  }
+}
+
+/** Ids grow with time, so that everything of a run comes before its first job, in pages from the newest on. */
+async function readFamily(app: Celeriac, rootIds: readonly string[]): Promise<readonly JobListRow[]> {
+  const roots = new Set(rootIds)
+  const first = rootIds.toSorted()[0] ?? ''
+  const family: JobListRow[] = []
+  let before: string | undefined
+  for (;;) {
+    const page = await app.inspect.jobs({ limit: PAGE, ...(before !== undefined && { before }) })
+    family.push(...page.filter((job) => roots.has(job.root_id ?? job.id)))
+    before = page.at(-1)?.id
+    if (page.length < PAGE || before === undefined || before < first) return family
+  }
+}
+
+function waitOf({ run_at, enqueued_at, claimed_at }: JobListRow): number | null {
+  return claimed_at === null ? null : Math.max(0, claimed_at.getTime() - (run_at ?? enqueued_at).getTime())
+}
+
+function spanOf(jobs: readonly JobListRow[]): number {
+  const begun = jobs.map((job) => job.enqueued_at.getTime())
+  const ended = jobs.flatMap((job) => job.settled_at?.getTime() ?? [])
+  if (begun.length === 0 || ended.length === 0) return 0
+  const least = begun.reduce((low, one) => Math.min(low, one))
+  return ended.reduce((high, one) => Math.max(high, one)) - least
+}
+
+async function commonReason(app: Celeriac, retried: readonly JobListRow[]): Promise<Facts['reason']> {
+  const attempts = await Promise.all(retried.map((job) => app.inspect.attempts(job.id)))
+  const reasons = attempts.flat().filter((attempt) => attempt.outcome === 'retry')
+  const [most] = ranked(reasons.map((attempt) => attempt.error_message ?? 'no reason given'))
+  return most === undefined ? null : { text: most[0], times: most[1] }
+}
+
+function ranked(words: readonly string[]): readonly (readonly [word: string, times: number])[] {
+  const counts = new Map<string, number>()
+  for (const word of words) counts.set(word, (counts.get(word) ?? 0) + 1)
+  return [...counts].sort(([one, a], [other, b]) => b - a || one.localeCompare(other))
+}

@@ -1,0 +1,25 @@
+/*
+ * A worker process of the demo. Its parent sets it up through the environment, hears "ready" from it, and stops it by
+ * closing the channel between them, which also happens when the parent dies: no worker outlives its demo.
+ */
+import { Celeriac } from '../../celeriac.ts'
+import { DEMO_QUEUES, demoTasks } from './app.ts'
+
+const {
+  CELERIAC_DEMO_DATABASE: database = '',
+  CELERIAC_DEMO_CATALOGUE: catalogueUrl = '',
+  CELERIAC_DEMO_COVERS: covers = '',
+  CELERIAC_DEMO_WORKER: name = 'demo',
+} = process.env
+
+const app = new Celeriac({ database })
+demoTasks(app, { catalogueUrl, covers })
+const worker = app.worker({ name, queues: DEMO_QUEUES, concurrency: 4, stopTimeout: '2s', abortGrace: '1s' })
+
+// A terminal sends Ctrl-C to every process of the group; ours waits for the word of its parent.
+process.on('SIGINT', () => undefined)
+process.once('SIGTERM', () => void app.stop())
+process.once('disconnect', () => void app.stop())
+
+await worker.start()
+if (process.connected) process.send?.('ready')
