@@ -76,7 +76,9 @@ export class Cycle {
   #claiming = true
   #failures = 0
   #pausedUntil = 0
+  /** A claim's answer got lost: the table may say that we hold jobs we have never heard of. */
   #unsure = false
+  #reconciling = false
   #timer: NodeJS.Timeout | undefined
   #alarmAt = 0
   #nextDueAt = Number.POSITIVE_INFINITY
@@ -235,6 +237,10 @@ export class Cycle {
       this.#sleepUntil(this.#pausedUntil)
       return
     }
+    if (this.#unsure) {
+      if (this.#lanes === 0) void this.#reconcile()
+      return
+    }
     while (this.#lanes < LANES) {
       const wanted = this.#wanted(now)
       if (this.#outcomes.size === 0 && wanted === 0) break
@@ -246,7 +252,7 @@ export class Cycle {
   }
 
   #wanted(now: number): number {
-    if (!this.#claiming || !this.#hungry || this.#unsure || this.#outcomes.full) return 0
+    if (!this.#claiming || !this.#hungry || this.#outcomes.full) return 0
     if (this.#host.registry.runnable().length === 0) return 0
     const held = this.#running.size + this.#readyCount + this.#asked
     const wanted = Math.min(this.#pace.wanted(held, this.#oldestMs(now)), this.#budget - this.#asked)
@@ -380,13 +386,16 @@ export class Cycle {
     else if (settlement.size > 1) this.#outcomes.putBack(...settlement.halves())
     else this.#sanitise(settlement, error)
     if (claimed) this.#unsure = true
+    this.#pause(connection || settlement.size === 0)
+    this.#host.bus.emit('error', { during: 'settling and claiming', error })
+  }
+
+  /** Nothing is sent for a while; longer each time, and never by all workers at once. */
+  #pause(long: boolean): void {
     this.#failures += 1
     const ceiling = Math.min(RETRY_MS.most, RETRY_MS.first * 2 ** Math.min(this.#failures - 1, 10))
-    const pause = connection || settlement.size === 0 ? ceiling / 2 + (Math.random() * ceiling) / 2 : 1
-    this.#pausedUntil = performance.now() + pause
-    this.#host.bus.emit('error', { during: 'settling and claiming', error })
+    this.#pausedUntil = performance.now() + (long ? ceiling / 2 + (Math.random() * ceiling) / 2 : 1)
     this.#sleepUntil(this.#pausedUntil)
-    if (claimed) void this.#reconcile(pause)
   }
 
   /** One outcome the server does not take, whatever it is: the job fails with that, rather than stay for ever. */
@@ -406,15 +415,22 @@ export class Cycle {
     )
   }
 
-  /** Gives back what the table says this worker holds and this worker has never heard of. */
-  async #reconcile(pauseMs: number): Promise<void> {
-    await new Promise((resolve) => setTimeout(resolve, pauseMs))
+  /**
+   * Gives back what the table says this worker holds and this worker has never heard of. Only while no call is under
+   * way: what such a call is about to settle or to bring would look the same.
+   */
+  async #reconcile(): Promise<void> {
+    if (this.#reconciling) return
+    this.#reconciling = true
     try {
       await releaseWorkerJobs(this.#host.database, this.#host.worker.id, this.#heldIds())
       this.#unsure = false
+    } catch (error) {
+      this.#pause(true)
+      this.#host.bus.emit('error', { during: 'giving back jobs', error })
+    } finally {
+      this.#reconciling = false
       this.#schedule()
-    } catch {
-      void this.#reconcile(Math.min(RETRY_MS.most, pauseMs * 2))
     }
   }
 

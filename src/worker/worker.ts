@@ -181,7 +181,8 @@ export class Worker implements AsyncDisposable {
       const timer = setInterval(look, 5)
       this.#undo.push(bus.on('job:released', look))
     })
-    await this.stop({ timeout: Math.max(0, deadline - performance.now()) })
+    const left = deadline - performance.now()
+    await this.stop(Number.isFinite(left) ? { timeout: Math.max(0, left) } : {})
     return this.#cycle.started
   }
 
