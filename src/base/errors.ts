@@ -139,12 +139,22 @@ export const ERRORS = {
   WORKER_STATE: { sqlstate: null, message: 'the worker is {state}; {remedy}' },
   APP_CLOSED: { sqlstate: null, message: 'this app is stopped; make a new Celeriac to {action}' },
 
-  // the demo of the command line
+  // the command line
+  CLI_USAGE: { sqlstate: null, message: '{problem}' },
+  APP_FILE: { sqlstate: null, message: '{file} {problem}' },
+  DATABASE_UNSET: {
+    sqlstate: null,
+    message:
+      'no database is set, and NODE_ENV=production refuses the embedded one; set DATABASE_URL, or give --database <url>',
+  },
+  INTERRUPTED: { sqlstate: null, message: 'stopped by {signal}' },
+
+  // its demo
   DEMO_PACKAGES: {
     sqlstate: null,
     message: 'the demo needs packages that celeriac does not bring; run: npm install --save-dev {packages}',
   },
-  DEMO_CATALOGUE: { sqlstate: null, message: 'the catalogue gave no number: {reason}' },
+  DEMO_CATALOGUE: { sqlstate: null, message: 'catalogue: {reason}' },
   DEMO_WORKER: {
     sqlstate: null,
     message: 'worker process {worker} ended ({how}); what it wrote is in {log}',

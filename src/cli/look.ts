@@ -1,0 +1,10 @@
+import type { Style } from './output.ts'
+
+/** How a state, or the adjective of it, looks on a terminal. */
+export function styleOfState(state: string, condition: string | null = null): Style | null {
+  if (condition === 'stalled' || state === 'failed' || state === 'lost') return 'red'
+  if (condition === 'retrying' || condition === 'cancelling' || condition === 'expired') return 'yellow'
+  if (state === 'succeeded') return 'green'
+  if (state === 'running' || state === 'busy') return 'cyan'
+  return state === 'cancelled' || state === 'waiting' ? 'dim' : null
+}
