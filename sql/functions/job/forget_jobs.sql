@@ -1,7 +1,7 @@
 -- celeriac.forget_jobs(uuid[]) → integer
 -- Removes what is kept of settled jobs; one that is not settled yet will leave nothing when it is.
 -- Returns: how many jobs were found
--- Writes:  results (delete), attempts (delete), jobs (update)      Locks: the jobs in id order
+-- Writes:  results (delete), attempts (delete), jobs (update)      Locks: the jobs in id order, then results likewise
 -- Called by: src/db/calls/job.ts
 create or replace function celeriac.forget_jobs(p_ids uuid[])
 returns integer
@@ -20,7 +20,12 @@ begin
   where job.id = mine.id;
   get diagnostics v_marked = row_count;
 
-  delete from celeriac.results as result where result.id = any (p_ids);
+  with mine as materialized (
+    select result.id, result.settled_at from celeriac.results as result where result.id = any (p_ids) order by result.id for update
+  )
+  delete from celeriac.results as result
+  using mine
+  where result.id = mine.id and result.settled_at = mine.settled_at;
   get diagnostics v_removed = row_count;
   delete from celeriac.attempts as attempt where attempt.job_id = any (p_ids);
   return v_marked + v_removed;

@@ -3,13 +3,16 @@
 -- A day that holds results which may still be kept longer (their own time to live) loses the others and stays.
 -- Args:    p_retention_ms  age in ms from which on a day goes; null keeps every day
 --          p_most          rows to delete at most; call again while it returns that many
--- Returns: partitions dropped and rows deleted
--- Writes:  results, attempts      Locks: the partitions it drops
+-- Returns: partitions dropped and rows deleted; a day that somebody reads is dropped by a later call
+-- Writes:  results, attempts, listeners      Locks: rows without waiting; last, to drop a day, the whole table against
+--          everybody: waits a quarter of a second
 -- Called by: src/db/calls/maintain.ts
 create or replace function celeriac.prune_results(
   p_retention_ms double precision, p_most integer, out dropped integer, out deleted integer
 )
 language plpgsql
+-- Whoever waits for a lock on the table holds up every settling behind it, for as long as a reader of history takes.
+set lock_timeout = '250ms'
 as $$
 declare
   v_now timestamptz := celeriac.clock();
@@ -17,6 +20,8 @@ declare
   v_day record;
   v_kept boolean;
   v_count integer;
+  v_old text[] := '{}';
+  v_name text;
 begin
   dropped := 0;
   deleted := 0;
@@ -35,11 +40,11 @@ begin
       execute format('select exists (select from celeriac.%I where expires_at > $1)', v_day.name) into v_kept using v_now;
     end if;
     if not v_kept then
-      execute format('drop table celeriac.%I', v_day.name);
-      dropped := dropped + 1;
+      v_old := v_old || v_day.name::text;
     else
       execute format(
-        'delete from celeriac.%I where ctid = any (array(select ctid from celeriac.%I where expires_at is null limit $1))',
+        'delete from celeriac.%I where ctid = any (array('
+          'select ctid from celeriac.%I where expires_at is null limit $1 for update skip locked))',
         v_day.name, v_day.name
       ) using p_most - deleted;
       get diagnostics v_count = row_count;
@@ -52,17 +57,33 @@ begin
     select result.id, result.settled_at from celeriac.results as result
     where result.expires_at <= v_now
     limit greatest(p_most - deleted, 0)
+    for update skip locked
   ) as late
   where result.id = late.id and result.settled_at = late.settled_at;
   get diagnostics v_count = row_count;
   deleted := deleted + v_count;
 
   delete from celeriac.results_default as result
-  where result.settled_at < v_horizon and result.expires_at is null;
+  where result.ctid = any (array (
+    select old.ctid from celeriac.results_default as old
+    where old.settled_at < v_horizon and old.expires_at is null
+    limit greatest(p_most - deleted, 0)
+    for update skip locked
+  ));
   get diagnostics v_count = row_count;
   deleted := deleted + v_count;
   delete from celeriac.attempts_default as attempt where attempt.ended_at < v_horizon;
   delete from celeriac.listeners as listener where listener.expires_at < v_now - interval '1 hour';
+
+  -- Last: from here to the end of the transaction nobody else can settle.
+  foreach v_name in array v_old loop
+    begin
+      execute format('drop table celeriac.%I', v_name);
+      dropped := dropped + 1;
+    exception when lock_not_available then
+      exit;
+    end;
+  end loop;
 end
 $$;
 comment on function celeriac.prune_results(double precision, integer) is 'Removes history: days older than the retention are dropped whole, results with a time to live of their own are deleted.';
