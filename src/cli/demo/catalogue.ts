@@ -32,7 +32,7 @@ export async function startCatalogue(): Promise<Catalogue> {
     calls += 1
     if (wakesAt === 0) wakesAt = performance.now() + WAKING_MS
     if (performance.now() < wakesAt) return refuse(response, 'waking up')
-    if (busy) return refuse(response, 'busy with another caller')
+    if (busy) return refuse(response, 'busy')
     if (calls % HANG_UP === 0) return void request.socket.destroy()
     busy = true
     void Promise.all([text(request), pause(ANSWER_MS)])
@@ -73,7 +73,7 @@ function refuse(response: ServerResponse, reason: string): void {
 export async function askCatalogue(url: string, track: string, signal: AbortSignal): Promise<number> {
   const response = await fetch(url, { method: 'POST', body: track, signal }).catch((cause: unknown) => {
     signal.throwIfAborted()
-    throw new CeleriacError('DEMO_CATALOGUE', { reason: 'it hung up' }, { cause })
+    throw new CeleriacError('DEMO_CATALOGUE', { reason: 'hung up' }, { cause })
   })
   const answer = await response.text()
   if (response.ok) return Number(answer)

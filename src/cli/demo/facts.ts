@@ -7,8 +7,8 @@ export interface Facts {
   readonly attempts: number
   readonly retries: number
   readonly failed: number
-  /** The most frequent reason for a retry, and how often it was one; null without retries. */
-  readonly reason: { readonly text: string; readonly times: number } | null
+  /** Why attempts were retried, the most frequent reasons first, at most three. */
+  readonly reasons: readonly { readonly text: string; readonly times: number }[]
   /** From due until claimed, in ms; of the last attempt of each job. */
   readonly waitP50Ms: number
   readonly waitMaxMs: number
@@ -25,25 +25,52 @@ const PAGE = 1_000
 /** Reads what became of the given jobs and their children from the views. */
 export async function readFacts(app: Celeriac, rootIds: readonly string[]): Promise<Facts> {
   const [jobs, workers] = await Promise.all([readFamily(app, rootIds), app.inspect.workers()])
+  const again = await readAgain(app, jobs)
   const names = new Map(workers.map((worker) => [worker.id, worker.name]))
   const waits = jobs.flatMap((job) => waitOf(job) ?? []).sort((a, b) => a - b)
-  const retried = jobs.filter((job) => job.attempt > 1).sort((a, b) => b.attempt - a.attempt)
-  const example = retried[0] ?? jobs.find((job) => job.state === 'failed') ?? jobs[0]
-  const attempts = jobs.reduce((sum, job) => sum + job.attempt, 0)
+  const reasons = ranked(again.flatMap(({ reasons: each }) => each))
+  const retries = again.reduce((sum, { reasons: each }) => sum + each.length, 0)
+  const example = again[0]?.job ?? jobs.find((job) => job.state === 'failed') ?? jobs[0]
   return {
     jobs: jobs.length,
-    attempts,
-    retries: jobs.reduce((sum, job) => sum + Math.max(0, job.attempt - 1), 0),
+    attempts: waits.length + retries,
+    retries,
     failed: jobs.filter((job) => job.state === 'failed').length,
-    reason: await commonReason(app, retried.slice(0, 50)),
+    reasons: reasons.slice(0, 3).map(([text, times]) => ({ text, times })),
     waitP50Ms: waits[Math.floor(waits.length / 2)] ?? 0,
     waitMaxMs: waits.at(-1) ?? 0,
     workers: ranked(jobs.map((job) => names.get(job.worker_id ?? '') ?? 'a worker that is gone')).map(
       ([name, count]) => ({ name, jobs: count }),
     ),
     tookMs: spanOf(jobs),
-    example: example === undefined ? null : { id: example.id, task: example.task, attempts: example.attempt },
+    example:
+      example === undefined
+        ? null
+        : { id: example.id, task: example.task, attempts: 1 + (again[0]?.reasons.length ?? 0) },
   }
+}
+
+interface Again {
+  readonly job: JobListRow
+  /** Why each attempt but the last did not do. */
+  readonly reasons: readonly string[]
+}
+
+/**
+ * Jobs that were attempted again, most often first. Their history tells, not the number of the last attempt: that also
+ * counts claims which were handed back before they began.
+ */
+async function readAgain(app: Celeriac, jobs: readonly JobListRow[]): Promise<readonly Again[]> {
+  const again = await Promise.all(
+    jobs
+      .filter((job) => job.attempt > 1)
+      .map(async (job): Promise<Again> => {
+        const attempts = await app.inspect.attempts(job.id)
+        const unfinished = attempts.filter(({ outcome }) => outcome === 'retry' || outcome === 'lost')
+        return { job, reasons: unfinished.map((attempt) => attempt.error_message ?? attempt.outcome) }
+      }),
+  )
+  return again.filter(({ reasons }) => reasons.length > 0).sort((a, b) => b.reasons.length - a.reasons.length)
 }
 
 /** Ids grow with time, so that everything of a run comes before its first job, in pages from the newest on. */
@@ -70,13 +97,6 @@ function spanOf(jobs: readonly JobListRow[]): number {
   if (begun.length === 0 || ended.length === 0) return 0
   const least = begun.reduce((low, one) => Math.min(low, one))
   return ended.reduce((high, one) => Math.max(high, one)) - least
-}
-
-async function commonReason(app: Celeriac, retried: readonly JobListRow[]): Promise<Facts['reason']> {
-  const attempts = await Promise.all(retried.map((job) => app.inspect.attempts(job.id)))
-  const reasons = attempts.flat().filter((attempt) => attempt.outcome === 'retry')
-  const [most] = ranked(reasons.map((attempt) => attempt.error_message ?? 'no reason given'))
-  return most === undefined ? null : { text: most[0], times: most[1] }
 }
 
 function ranked(words: readonly string[]): readonly (readonly [word: string, times: number])[] {

@@ -79,7 +79,8 @@ async function followPart<Each extends Part>(
   signal: AbortSignal,
 ): Promise<void> {
   const handle = app.job<NonNullable<Track['results'][Each]>>(jobId)
-  void showProgress(handle, track, part)
+  // Ends with the job, or with the app when the demo is stopped; then nobody looks any more.
+  showProgress(handle, track, part).catch(() => undefined)
   const end = await handle.settled({ signal })
   if (end.ok) {
     track.results[part] = end.value
@@ -136,7 +137,7 @@ async function lookOnce(
     told.set(job.id, job.attempt)
     const attempts = await app.inspect.attempts(job.id)
     const reason = attempts.at(-1)?.error_message ?? 'it failed'
-    track.note = `${part}: attempt ${job.attempt} failed, ${reason}`
+    track.note = `${part}, attempt ${attempts.length}: ${reason}`
     watcher.retried(track, part, reason)
   }
 }

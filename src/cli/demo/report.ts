@@ -2,7 +2,7 @@ import { formatBytes } from '../../base/text.ts'
 import { isFileFault } from './app.ts'
 import type { Facts } from './facts.ts'
 import { rootOf } from './follow.ts'
-import { fitWidth, printable } from './text-width.ts'
+import { printable, textWidth } from './text-width.ts'
 import type { Track } from './track.ts'
 import { type Room, styled } from './view.ts'
 import { sparkline } from './waveform.ts'
@@ -10,69 +10,64 @@ import { sparkline } from './waveform.ts'
 /** Room for text. */
 export type Paper = Pick<Room, 'columns' | 'colour'>
 
-const WAVE_WIDTH = 32
-const NAME_WIDTH = 44
+const WAVE_WIDTH = { least: 8, most: 32 }
+/** What stands beside the wave at most. */
+const FIGURES_WIDTH = 68
+/** BS.1770 measures blocks of 400 ms. */
+const ONE_BLOCK_SECONDS = 0.4
 
 /** What was found out about a file, in two or three lines. */
 export function trackLines(track: Track, paper: Paper): readonly string[] {
   const { tags, waveform, loudness, artwork } = track.results
   const said = tags === undefined ? track.name : [tags.title, tags.artist].filter(Boolean).join(' · ')
-  const seconds = waveform?.seconds ?? tags?.seconds ?? null
-  const title = `${styled(fitWidth(said, NAME_WIDTH), 'bold', paper)} ${seconds === null ? '' : clock(seconds)}`
-  const measured = [
-    loudness === undefined ? null : level(loudness.integratedLufs, 'LUFS'),
-    loudness === undefined ? null : level(loudness.truePeakDb, 'dBTP'),
-    artwork === undefined ? null : covers(artwork),
+  const length = waveform?.seconds ?? tags?.seconds ?? null
+  const beside = [
+    length === null ? null : clock(length),
     tags === undefined ? null : `catalogue no. ${tags.number}`,
-  ].filter((one) => one !== null)
-  const wave =
-    waveform === undefined ? '' : `${styled(sparkline(waveform.peaks, WAVE_WIDTH), 'cyan', paper)}  `
-  const faults = new Set(
-    track.failures.map(({ error }) => `✗ ${printable(withoutName(rootOf(error).message, track))}`),
-  )
+    tags === undefined ? null : track.name,
+  ]
+  const figures = [
+    loudness === undefined ? null : loudnessOf(loudness.integratedLufs, length),
+    loudness === undefined ? null : `peak ${decibels(loudness.truePeakDb)}`,
+    artwork === undefined ? null : covers(artwork),
+  ]
+  const wave = waveform === undefined ? '' : `${styled(drawWave(waveform.peaks, paper), 'cyan', paper)}  `
+  const faults = new Set(track.failures.map(({ error }) => withoutName(rootOf(error).message, track)))
   return [
-    title.trimEnd(),
-    ...(measured.length === 0 ? [] : [`  ${wave}${measured.join(' · ')}`]),
-    ...[...faults].map((fault) => `  ${styled(fault, 'red', paper)}`),
+    [styled(printable(said), 'bold', paper), styled(joined(beside), 'dim', paper)].join('  ').trimEnd(),
+    ...(joined(figures) === '' ? [] : [`  ${wave}${joined(figures)}`]),
+    ...[...faults].map((fault) => `  ${styled(`✗ ${printable(fault)}`, 'red', paper)}`),
   ]
 }
 
 /** What the queue did, in five lines or so; all figures are the database's. */
 export function factLines(facts: Facts, tracks: readonly Track[], paper: Paper): readonly string[] {
-  const { jobs, attempts, retries, reason, workers } = facts
+  const { jobs, attempts, retries, reasons, workers } = facts
   const parts = jobs - tracks.length
-  return [
-    styled('What just happened', 'bold', paper),
-    fact(
+  const texts: (readonly [label: string, text: string])[] = [
+    [
       'jobs',
       `${jobs} in ${seconds(facts.tookMs)}: ${tracks.length} demo.track, which enqueued ${parts} more`,
-    ),
-    fact('attempts', `${attempts}, ${counted(retries, 'retry', 'retries')}${because(reason)}`),
-    fact(
-      'waits',
-      `${facts.waitP50Ms} ms from due to begun at the median (p50), ${facts.waitMaxMs} ms at most`,
-    ),
-    fact(
-      'workers',
-      `${workers.map(({ name, jobs: done }) => `${name} settled ${done}`).join(', ')}; nothing between them but PostgreSQL`,
-    ),
+    ],
+    ['attempts', `${attempts}, ${counted(retries, 'a retry', 'retries')}${because(reasons)}`],
+    ['waits', `from due to begun ${facts.waitP50Ms} ms at the median, ${facts.waitMaxMs} ms at most`],
+    ['workers', workers.map(({ name, jobs: settled }) => `${name} settled ${settled}`).join(', ')],
     ...failureFacts(facts, tracks),
+  ]
+  return [
+    styled('What just happened', 'bold', paper),
+    ...texts.map(([label, text]) => fact(label, text, paper)),
   ]
 }
 
 /** What to type next. */
 export function nextLines({ example }: Facts, paper: Paper): readonly string[] {
-  const commands: (readonly [command: string, meaning: string])[] = [
-    ['npx celeriac jobs', 'the jobs of this run, and all others'],
-  ]
+  const commands: (readonly [command: string, meaning: string])[] = [['npx celeriac jobs', 'lists all jobs']]
   if (example !== null) {
-    const meaning =
-      example.attempts > 1
-        ? `a ${example.task} that took ${example.attempts} attempts`
-        : `a ${example.task} job`
+    const meaning = example.attempts > 1 ? `took ${example.attempts} attempts` : 'tells all of one'
     commands.push([`npx celeriac job ${example.id}`, meaning])
   }
-  commands.push(['npx celeriac doctor', 'checks this installation'])
+  commands.push(['npx celeriac doctor', 'checks the setup'])
   const width = Math.max(...commands.map(([command]) => command.length)) + 3
   return [
     styled('Try next', 'bold', paper),
@@ -83,9 +78,25 @@ export function nextLines({ example }: Facts, paper: Paper): readonly string[] {
   ]
 }
 
-/** One labelled line, as the demo prints what it has done. */
-export function fact(label: string, text: string): string {
-  return `  ${label.padEnd(10)}${printable(text)}`
+const LABEL_WIDTH = 12
+
+/** One labelled line, or as many as the text needs, as the demo prints what it has done. */
+export function fact(label: string, text: string, { columns }: Paper): string {
+  const width = Math.max(20, columns - 1 - LABEL_WIDTH)
+  const [first = '', ...more] = wrapped(printable(text), width)
+  const indent = ' '.repeat(LABEL_WIDTH)
+  return [`  ${label.padEnd(LABEL_WIDTH - 2)}${first}`, ...more.map((line) => indent + line)].join('\n')
+}
+
+function wrapped(text: string, width: number): readonly string[] {
+  const lines: string[] = []
+  for (const word of text.split(' ')) {
+    const last = lines.at(-1)
+    if (last !== undefined && textWidth(last) + 1 + textWidth(word) <= width) {
+      lines[lines.length - 1] = `${last} ${word}`
+    } else lines.push(word)
+  }
+  return lines
 }
 
 export function seconds(ms: number): string {
@@ -93,14 +104,15 @@ export function seconds(ms: number): string {
 }
 
 function counted(count: number, one: string, many: string): string {
-  return `${count === 0 ? 'no' : count} ${count === 1 ? one : many}`
+  if (count === 0) return `none of them ${one}`
+  return `${count} of them ${count === 1 ? one : many}`
 }
 
-function because(reason: Facts['reason']): string {
-  return reason === null ? '' : `; mostly "${reason.text}" (${reason.times} times)`
+function because(reasons: Facts['reasons']): string {
+  return reasons.length === 0 ? '' : `: ${reasons.map(({ text, times }) => `${text} (${times})`).join(', ')}`
 }
 
-function failureFacts({ failed }: Facts, tracks: readonly Track[]): readonly string[] {
+function failureFacts({ failed }: Facts, tracks: readonly Track[]): [label: string, text: string][] {
   if (failed === 0) return []
   const hurt = tracks.filter((track) => track.failures.length > 0)
   const byFile = hurt.every((track) => track.failures.every(({ error }) => isFileFault(rootOf(error))))
@@ -109,19 +121,41 @@ function failureFacts({ failed }: Facts, tracks: readonly Track[]): readonly str
     .map((track) => track.name)
     .join(', ')
   const more = hurt.length > 3 ? ` and ${hurt.length - 3} more` : ''
-  const why = byFile ? 'the file is at fault, so no further attempt (giveUpOn)' : 'see celeriac job <id>'
-  return [fact('failed', `${counted(failed, 'job', 'jobs')} on ${names}${more}: ${why}`)]
+  const why = byFile ? 'damaged files are given up at once (giveUpOn)' : 'see celeriac job <id>'
+  return [['failed', `${failed} ${failed === 1 ? 'job' : 'jobs'}, of ${names}${more}; ${why}`]]
 }
 
 function clock(length: number): string {
+  if (length < 10) return `${length.toFixed(1)} s`
   const whole = Math.round(length)
   const [hours, minutes] = [Math.floor(whole / 3_600), Math.floor((whole % 3_600) / 60)]
   const tail = String(whole % 60).padStart(2, '0')
   return hours === 0 ? `${minutes}:${tail}` : `${hours}:${String(minutes).padStart(2, '0')}:${tail}`
 }
 
-const level = (value: number | null, unit: string): string =>
-  value === null ? 'silent' : `${value.toFixed(1)} ${unit}`
+function loudnessOf(lufs: number | null, length: number | null): string {
+  if (lufs !== null) return `${lufs.toFixed(1)} LUFS`
+  return length !== null && length < ONE_BLOCK_SECONDS ? 'too short for LUFS' : 'silent'
+}
+
+const decibels = (value: number | null): string => (value === null ? 'none' : `${value.toFixed(1)} dBTP`)
+
+/** On the sound's own scale, so that a quiet one has a shape too. */
+function drawWave(peaks: readonly number[], { columns }: Paper): string {
+  const { least, most } = WAVE_WIDTH
+  const highest = peaks.reduce((high, one) => Math.max(high, one), 0) || 1
+  const width = Math.max(least, Math.min(most, columns - FIGURES_WIDTH))
+  return sparkline(
+    peaks.map((peak) => peak / highest),
+    width,
+  )
+}
+
+const joined = (parts: readonly (string | null)[]): string =>
+  parts
+    .filter((one) => one !== null)
+    .map(printable)
+    .join(' · ')
 
 function covers(files: NonNullable<Track['results']['artwork']>): string {
   if (files.length === 0) return 'no cover'

@@ -43,27 +43,32 @@ export async function run(options: RunOptions, show: Show): Promise<boolean> {
     return await stage(options, show, undo)
   } finally {
     show.end()
+    if (options.signal.aborted) show.print('stopping …')
     for (const step of undo.toReversed()) await step().catch(() => undefined)
   }
 }
 
 async function stage({ folder, url, signal }: RunOptions, show: Show, undo: Undo): Promise<boolean> {
+  // First of all, since a wrong folder needs no database.
+  const given = folder === undefined ? null : { folder, files: await listAudioFiles(folder) }
   const home = resolve(PROJECT_FOLDER, 'demo')
   await makeProjectFolder(resolve(PROJECT_FOLDER))
   await mkdir(home, { recursive: true })
 
-  const [database, files] = await bothOf(startDatabase(url, show, undo), findMusic(folder, home, show))
+  const [database, files] = await bothOf(startDatabase(url, show, undo), findMusic(given, home, show))
   signal.throwIfAborted()
 
   const catalogue = await startCatalogue()
   undo.push(() => catalogue.stop())
+  const { host } = new URL(catalogue.url)
+  tell(show, 'catalogue', `a small HTTP service at ${host}, which fails as services do`)
   const settings = { catalogueUrl: catalogue.url, covers: join(home, 'covers') }
   const app = new Celeriac({ database, log: 'silent' })
   undo.push(() => app.stop())
   const migratedAt = performance.now()
   const { applied } = await app.migrate()
   const migrated = applied.length === 0 ? 'was there' : `installed in ${seconds(since(migratedAt))}`
-  show.print(fact('schema', `celeriac, ${migrated}`))
+  tell(show, 'schema', `celeriac, ${migrated}`)
   signal.throwIfAborted()
 
   const begunAt = performance.now()
@@ -75,7 +80,7 @@ async function stage({ folder, url, signal }: RunOptions, show: Show, undo: Undo
   })
   undo.push(() => processes.stop())
   const named = processes.workers.map(({ name, pid }) => `${name} (process ${pid})`)
-  show.print(fact('workers', `${named.join(' and ')}, started in ${seconds(since(begunAt))}`))
+  tell(show, 'workers', `${named.join(' and ')}, started in ${seconds(since(begunAt))}`)
   signal.throwIfAborted()
 
   const { track } = demoTasks(app, settings)
@@ -108,7 +113,7 @@ async function stage({ folder, url, signal }: RunOptions, show: Show, undo: Undo
 
 async function startDatabase(url: string | undefined, show: Show, undo: Undo): Promise<string> {
   if (url !== undefined) {
-    show.print(fact('database', withoutPassword(url)))
+    tell(show, 'database', withoutPassword(url))
     return url
   }
   const server = await startEmbedded({ dir: PROJECT_FOLDER })
@@ -118,21 +123,26 @@ async function startDatabase(url: string | undefined, show: Show, undo: Undo): P
     server.adopted ? 'running already' : `started in ${seconds(server.startedMs)}`,
   ].filter((part) => part !== null)
   const place = relative(process.cwd(), server.dir) || server.dir
-  show.print(fact('database', `embedded PostgreSQL ${server.version} · ${how.join(', ')} · ${place}`))
+  tell(show, 'database', `embedded PostgreSQL ${server.version} · ${how.join(', ')} · ${place}`)
   return server.url
 }
 
-async function findMusic(folder: string | undefined, home: string, show: Show): Promise<readonly string[]> {
+interface Given {
+  readonly folder: string
+  readonly files: readonly string[]
+}
+
+async function findMusic(given: Given | null, home: string, show: Show): Promise<readonly string[]> {
   await requireDemoPackages()
-  if (folder !== undefined) {
-    const files = (await listAudioFiles(folder)).map((path) => resolve(path))
-    show.print(fact('music', `${files.length} ${files.length === 1 ? 'file' : 'files'} of ${folder}`))
-    return files
+  if (given !== null) {
+    const { folder, files } = given
+    tell(show, 'music', `${files.length} ${files.length === 1 ? 'file' : 'files'} of ${folder}`)
+    return files.map((path) => resolve(path))
   }
   const music = join(home, 'music')
   const files = await makeSamples(music)
   const place = relative(process.cwd(), music)
-  show.print(fact('music', `${files.length} pieces of our own in ${place}, the last cut short on purpose`))
+  tell(show, 'music', `${files.length} pieces of our own in ${place}, one cut short on purpose`)
   return files
 }
 
@@ -166,6 +176,10 @@ function withoutPassword(url: string): string {
   if (!URL.canParse(url)) return 'PostgreSQL'
   const { protocol, host, pathname } = new URL(url)
   return `${protocol}//${host}${pathname}`
+}
+
+function tell(show: Show, label: string, text: string): void {
+  show.print(fact(label, text, show.paper))
 }
 
 const since = (instant: number): number => performance.now() - instant

@@ -4,6 +4,7 @@
  */
 import { Celeriac } from '../../celeriac.ts'
 import { DEMO_QUEUES, demoTasks } from './app.ts'
+import { requireDemoPackages } from './packages.ts'
 
 const {
   CELERIAC_DEMO_DATABASE: database = '',
@@ -21,5 +22,7 @@ process.on('SIGINT', () => undefined)
 process.once('SIGTERM', () => void app.stop())
 process.once('disconnect', () => void app.stop())
 
+// Loaded now, as an app's own imports are: in a first job they would keep all slots waiting.
+await requireDemoPackages()
 await worker.start()
 if (process.connected) process.send?.('ready')
