@@ -87,8 +87,11 @@ export class Listener {
   readonly session: Executor = {
     query: async (statement: Statement) => {
       const client = this.#client
-      if (client === undefined)
-        throw new Error('Connection terminated: the control session is being reopened')
+      if (client === undefined) {
+        throw this.#database.explain(
+          new Error('Connection terminated: the control session is being reopened'),
+        )
+      }
       return this.#guarded(client, statement)
     },
   }

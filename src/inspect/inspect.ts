@@ -10,8 +10,11 @@ import type { AttemptListRow, JobListRow, QueueOverviewRow, Views, WorkerOvervie
 
 /** Which jobs to list. */
 export interface JobFilter {
+  /** Only those in this state. */
   readonly state?: JobState
+  /** Only those of this queue. */
   readonly queue?: string
+  /** Only those of the task with this name. */
   readonly task?: string
   /** Jobs enqueued from the handler of this one. */
   readonly parentId?: string

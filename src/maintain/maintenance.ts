@@ -8,7 +8,7 @@ import type { Database } from '../db/database.ts'
 import type { Bus } from '../event/bus.ts'
 
 /** How often each duty is done, and its bounds. */
-export const MAINTENANCE_DEFAULTS = {
+const RHYTHM = {
   roundEveryMs: 550,
   orphansEveryMs: 30_000,
   graceMs: 1_500,
@@ -60,14 +60,14 @@ export class Maintenance {
       busy: false,
     })
     this.#duties = [
-      duty('rescuing and expiring jobs', MAINTENANCE_DEFAULTS.roundEveryMs, () => this.#round()),
-      duty('pruning results', MAINTENANCE_DEFAULTS.pruneEveryMs, () => this.#prune()),
-      duty('looking for unknown tasks', MAINTENANCE_DEFAULTS.reportEveryMs, () => this.#report()),
+      duty('rescuing and expiring jobs', RHYTHM.roundEveryMs, () => this.#round()),
+      duty('pruning results', RHYTHM.pruneEveryMs, () => this.#prune()),
+      duty('looking for unknown tasks', RHYTHM.reportEveryMs, () => this.#report()),
     ]
   }
 
   start(): void {
-    this.#timer = setInterval(() => this.#tick(), MAINTENANCE_DEFAULTS.roundEveryMs)
+    this.#timer = setInterval(() => this.#tick(), RHYTHM.roundEveryMs)
   }
 
   async stop(): Promise<void> {
@@ -95,7 +95,7 @@ export class Maintenance {
 
   async #round(): Promise<void> {
     const { database, bus, beatMs } = this.#options
-    const { graceMs, leaseMs, maxLosses, orphansEveryMs } = MAINTENANCE_DEFAULTS
+    const { graceMs, leaseMs, maxLosses, orphansEveryMs } = RHYTHM
     for (;;) {
       const orphans = performance.now() >= this.#orphansAt
       if (orphans) this.#orphansAt = performance.now() + orphansEveryMs
@@ -113,7 +113,7 @@ export class Maintenance {
 
   async #prune(): Promise<void> {
     const { database, retentionMs } = this.#options
-    await makePartitions(database, MAINTENANCE_DEFAULTS.partitionDays)
+    await makePartitions(database, RHYTHM.partitionDays)
     while ((await pruneResults(database, retentionMs, PRUNED_AT_ONCE)).deleted >= PRUNED_AT_ONCE);
   }
 

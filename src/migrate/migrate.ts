@@ -16,8 +16,9 @@ import { readSql, type SqlText } from './read-sql.ts'
 
 /** Where and under which name to install. */
 export interface MigrateOptions {
+  /** A URL, a `pg.Pool`, or the settings of one; its role makes the schema and owns it. */
   readonly database: DatabaseInput
-  /** @defaultValue 'celeriac' */
+  /** Schema that holds the tables. @defaultValue 'celeriac' */
   readonly schema?: string
   /** Days of partitions to make ahead. @defaultValue 7 */
   readonly days?: number
