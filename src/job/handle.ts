@@ -74,7 +74,8 @@ export class JobHandle<Result = unknown> {
    * @throws {JobFailedError} with the handler's error as `cause`
    * @throws {JobCancelledError} when it was cancelled or expired
    * @throws {ResultTimeoutError} after `timeout`; the job goes on
-   * @throws {CeleriacError} `JOB_UNKNOWN` when nobody knows the id: never committed, forgotten or pruned
+   * @throws {CeleriacError} `JOB_UNKNOWN` when nobody knows the id: never committed, forgotten or pruned; `APP_CLOSED`
+   * when the app stops; `NOT_MIGRATED` or `PERMISSION_DENIED` when it can never be read
    */
   async result(options: WaitOptions = {}): Promise<Result> {
     const settled = await this.settled(options)
@@ -102,12 +103,15 @@ export class JobHandle<Result = unknown> {
   /** What the handler reports, as it does, from its latest report on; ends with the job. */
   progress(): AsyncIterable<unknown> {
     const { results, codec } = this.#context
-    return new ProgressFeed((feed) =>
-      results.wait({
-        jobId: this.id,
-        progress: (value) => feed.push(decodeValue(value, codec)),
-        seen: () => feed.end(),
-      }),
+    return new ProgressFeed(
+      (sink) =>
+        results.wait({
+          jobId: this.id,
+          progress: (stored) => sink.push(stored),
+          seen: () => sink.end(),
+          failed: (error) => sink.fail(error),
+        }),
+      (stored) => decodeValue(stored, codec),
     )
   }
 
@@ -185,6 +189,10 @@ export class JobHandle<Result = unknown> {
           finish()
           resolve(row)
         },
+        failed: (error) => {
+          finish()
+          reject(error)
+        },
       })
       signal?.addEventListener('abort', onAbort, { once: true })
       if (timeoutMs !== null) {
@@ -201,7 +209,8 @@ export class JobHandle<Result = unknown> {
 
   #settledFrom(row: JobOutcomeRow): Settled<Result> {
     if (row.state === 'succeeded') {
-      return { ok: true, value: decodeValue(row.value, this.#context.codec) as Result }
+      const value = row.empty ? undefined : decodeValue(row.value, this.#context.codec)
+      return { ok: true, value: value as Result }
     }
     const stored = row.error as StoredError | null
     if (row.state === 'cancelled') {

@@ -1,14 +1,18 @@
 import { randomUUID } from 'node:crypto'
+import { CeleriacError } from '../base/errors.ts'
 import { registerListener } from '../db/calls/job.ts'
 import { type JobOutcomeRow, readOutcomes } from '../db/calls/read-jobs.ts'
 import type { Database } from '../db/database.ts'
 import type { Listener } from '../db/listener.ts'
 import { isSettled } from './state.ts'
 
-/** Called with what is known of a job: its row, or null when nobody knows the id; with an error when reading fails. */
+/** Somebody who waits for a job. */
 export interface Waiter {
   readonly jobId: string
+  /** Called once the job is settled with its row, or with null when nobody knows the id. */
   readonly seen: (row: JobOutcomeRow | null) => void
+  /** Called when nobody looks any more, or nobody ever can. */
+  readonly failed: (error: unknown) => void
   /** Also told about every report of progress. */
   readonly progress?: (value: unknown) => void
 }
@@ -48,6 +52,10 @@ export class Results {
 
   /** Adds a waiter and looks at its job at once; returns the function that takes it back. */
   wait(waiter: Waiter): () => void {
+    if (this.#stopped) {
+      queueMicrotask(() => waiter.failed(closed()))
+      return () => undefined
+    }
     const known = this.#waiters.get(waiter.jobId)
     if (known === undefined) this.#waiters.set(waiter.jobId, new Set([waiter]))
     else known.add(waiter)
@@ -72,8 +80,10 @@ export class Results {
     clearTimeout(this.#timer)
     clearInterval(this.#renewal)
     this.#unsubscribe?.()
-    if (this.#registered !== undefined) {
-      await this.#registered
+    const registered = this.#registered
+    this.#failAll(closed())
+    if (registered !== undefined) {
+      await registered
       await registerListener(this.#database, this.#id, 0).catch(() => undefined)
     }
   }
@@ -145,8 +155,9 @@ export class Results {
         }
         this.#tell(ids, await readOutcomes(this.#database, ids))
       }
-    } catch {
-      // The database is away: the next round asks again; who cannot wait so long has given a timeout.
+    } catch (error) {
+      // While the database is away the next round asks again; who cannot wait so long has given a timeout.
+      if (error instanceof CeleriacError && error.code !== 'CONNECT_FAILED') this.#failAll(error)
     } finally {
       this.#reading = false
       this.#schedule()
@@ -164,6 +175,10 @@ export class Results {
     }
   }
 
+  #failAll(error: unknown): void {
+    for (const waiters of [...this.#waiters.values()]) for (const waiter of [...waiters]) waiter.failed(error)
+  }
+
   #schedule(): void {
     if (this.#waiters.size === 0 || this.#stopped) return
     clearTimeout(this.#timer)
@@ -172,4 +187,8 @@ export class Results {
     this.#round += 1
     this.#timer = setTimeout(() => this.#lookAtAll(), pause)
   }
+}
+
+function closed(): CeleriacError<'APP_CLOSED'> {
+  return new CeleriacError('APP_CLOSED', { action: 'wait for a job' })
 }

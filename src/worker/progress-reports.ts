@@ -15,6 +15,8 @@ export class ProgressReports {
   readonly #maxBytes: number
   readonly #lost: (jobId: string) => void
   #pending = new Map<Attempt, string>()
+  /** On their way: a job settled before its last report arrives would be settled without it. */
+  readonly #sent = new Set<ReadonlyMap<Attempt, string>>()
   #timer: NodeJS.Timeout | undefined
   #writing: Promise<void> = Promise.resolve()
 
@@ -43,29 +45,36 @@ export class ProgressReports {
 
   /** Whether an attempt has a report that is not stored yet. */
   has(attempt: Attempt): boolean {
-    return this.#pending.size > 0 && this.#pending.has(attempt)
+    if (this.#pending.has(attempt)) return true
+    for (const reports of this.#sent) if (reports.has(attempt)) return true
+    return false
   }
 
   /** Stores what is pending; resolves when it is stored, or given up. */
   flush(): Promise<void> {
     clearTimeout(this.#timer)
     this.#timer = undefined
-    const reports = [...this.#pending]
-    this.#pending = new Map()
-    if (reports.length > 0) this.#writing = this.#writing.then(() => this.#write(reports))
+    const reports = this.#pending
+    if (reports.size > 0) {
+      this.#pending = new Map()
+      this.#sent.add(reports)
+      this.#writing = this.#writing.then(() => this.#write(reports))
+    }
     return this.#writing
   }
 
-  async #write(reports: readonly (readonly [Attempt, string])[]): Promise<void> {
+  async #write(reports: ReadonlyMap<Attempt, string>): Promise<void> {
     try {
       const lost = await reportProgress(
         this.#database,
         this.#workerId(),
-        reports.map(([attempt, value]) => ({ jobId: attempt.id, token: attempt.token, value })),
+        Array.from(reports, ([attempt, value]) => ({ jobId: attempt.id, token: attempt.token, value })),
       )
       for (const jobId of lost) this.#lost(jobId)
     } catch {
       // Progress is for watchers: a later report makes up for one that an outage has swallowed.
+    } finally {
+      this.#sent.delete(reports)
     }
   }
 }

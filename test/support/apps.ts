@@ -125,3 +125,30 @@ export async function rejection(
   }
   throw new Error('it was not refused')
 }
+
+/** Holds the row of a job, as any other transaction may, while `work` goes on. */
+export async function whileLocked<Result>(
+  database: TestDatabase,
+  jobId: string,
+  work: () => Promise<Result>,
+): Promise<Result> {
+  const client = await database.pool.connect()
+  try {
+    await client.query('begin')
+    await client.query('select from celeriac.jobs where id = $1 for update', [jobId])
+    return await work()
+  } finally {
+    await client.query('rollback')
+    client.release()
+  }
+}
+
+/** Process ids of sessions that wait for a lock in a statement like this. */
+export async function blocked(database: TestDatabase, like: string): Promise<number[]> {
+  const rows = await database.query<{ pid: number }>(
+    `select pid from pg_stat_activity
+      where datname = current_database() and wait_event_type = 'Lock' and query like $1`,
+    [like],
+  )
+  return rows.map((row) => row.pid)
+}

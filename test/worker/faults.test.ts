@@ -1,20 +1,10 @@
 import { describe, expect, test } from 'vitest'
-import { eventsOf, gate, nextEvent, useApps } from '../support/apps.ts'
+import { blocked, eventsOf, gate, nextEvent, useApps, whileLocked } from '../support/apps.ts'
 import { useDatabase } from '../support/postgres.ts'
 import { until } from '../support/until.ts'
 
 const database = useDatabase({ name: 'worker_faults' })
 const apps = useApps(database)
-
-/** Ids of server processes that run a statement of ours like this, without ourselves. */
-async function busy(like: string): Promise<number[]> {
-  const rows = await database.query<{ pid: number }>(
-    `select pid from pg_stat_activity where datname = current_database() and state = 'active'
-      and query like $1 and pid <> pg_backend_pid()`,
-    [like],
-  )
-  return rows.map((row) => row.pid)
-}
 
 describe('settling', () => {
   test.fails('keeps a success whose statement the server cancelled', async () => {
@@ -28,18 +18,15 @@ describe('settling', () => {
     await apps.worker(app)
     const handle = await task.enqueue()
     await until(async () => (await handle.state()) === 'running')
-    const client = await database.pool.connect()
-    await client.query('begin')
-    await client.query('select from celeriac.jobs where id = $1 for update', [handle.id])
-    done.open()
-    const [pid] = await until(async () => {
-      const pids = await busy('%work_cycle%')
-      return pids.length > 0 ? pids : null
+    await whileLocked(database, handle.id, async () => {
+      done.open()
+      const [pid] = await until(async () => {
+        const pids = await blocked(database, '%work_cycle%')
+        return pids.length > 0 ? pids : null
+      })
+      await database.query('select pg_cancel_backend($1)', [pid])
+      await until(() => errors.length > 0)
     })
-    await client.query('select pg_cancel_backend($1)', [pid])
-    await until(() => errors.length > 0)
-    await client.query('rollback')
-    client.release()
     expect(await handle.settled({ timeout: '10s' })).toEqual({ ok: true, value: 'done' })
   })
 })

@@ -11,6 +11,8 @@ export interface JobOutcomeRow {
   readonly task: string
   readonly attempt: number
   readonly value: unknown
+  /** Nothing was returned, which is not null. */
+  readonly empty: boolean
   readonly error: unknown
   readonly progress: unknown
   readonly cancelReason: string | null
@@ -50,7 +52,7 @@ export async function readOutcomes(database: Database, ids: readonly string[]): 
     database,
     'outcomes',
     `json_build_object('id', job.id, 'state', job.state, 'task', job.task, 'attempt', job.attempt, 'value', job.value,
-      'error', job.error, 'progress', job.progress, 'cancelReason', job.cancel_reason)`,
+      'empty', job.value is null, 'error', job.error, 'progress', job.progress, 'cancelReason', job.cancel_reason)`,
     'job.id = any ($1::uuid[])',
     plainArray(ids),
   )
