@@ -74,7 +74,8 @@ export function createOutput({ stdout, stderr, env }: Terminal, options: OutputO
         for (const row of cells) line(row.map(tabSafe).join('\t'))
         return
       }
-      const width = stdout.columns ?? 80
+      // Some terminals say 0: they do not know.
+      const width = stdout.columns || 80
       const widths = columns.map((column, at) =>
         Math.max(textWidth(column.title), ...cells.map((row) => textWidth(printable(row[at] ?? '')))),
       )

@@ -28,6 +28,6 @@ export function cancelCommand(cli: Cli): Command {
       const { cancelJobs } = await import('../../db/calls/job.ts')
       return cancelJobs(database, ids, call.options.reason ?? null)
     })
-    return reportVerb(call.output, outcomes, ['cancelled', 'requested'])
+    return reportVerb(call.output, { ids, outcomes, wanted: ['cancelled', 'requested'] })
   }).option('--reason <text>', 'why; kept with the job and given to its handler')
 }

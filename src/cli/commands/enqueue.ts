@@ -98,6 +98,11 @@ async function enqueueOne(
     if (options.progress === true) void showProgress(handle, output.note)
     const timeout = options.wait === undefined ? {} : { timeout: durationOf(options.wait) }
     return tellEnd(await handle.settled({ ...timeout, signal: cli.interrupts.signal }), id, output)
+  } catch (error) {
+    if (!output.json || !isCeleriacError(error, 'RESULT_TIMEOUT')) throw error
+    const { code, message } = error
+    output.document({ id, state: await handle.state(), error: { code, message } })
+    return EXIT.failed
   } finally {
     cli.interrupts.signal.removeEventListener('abort', goesOn)
   }

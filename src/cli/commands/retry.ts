@@ -21,6 +21,6 @@ export function retryCommand(cli: Cli): Command {
       const { retryJobs } = await import('../../db/calls/job.ts')
       return retryJobs(database, ids)
     })
-    return reportVerb(call.output, outcomes, ['retried'])
+    return reportVerb(call.output, { ids, outcomes, wanted: ['retried'] })
   })
 }

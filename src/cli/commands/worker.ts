@@ -81,7 +81,11 @@ async function work(cli: Cli, app: Celeriac, options: Options, output: Output): 
     app.on('worker:stopping', ({ workerId }) => {
       if (workerId !== worker.id) return
       stopping = true
-      output.note(`stopping: waiting for ${worker.running} running jobs; once more aborts them`)
+      output.note(
+        worker.running === 0
+          ? 'stopping'
+          : `stopping: ${jobs(worker.running)} still running; once more aborts`,
+      )
     })
     app.on('job:released', ({ begun }) => {
       if (begun) life.abandoned += 1
@@ -94,6 +98,7 @@ async function work(cli: Cli, app: Celeriac, options: Options, output: Output): 
       // Handlers of the app's own come first: where they stop the worker, the first signal must not stop it twice.
       setImmediate(() => {
         if (stopping && count === 1) return
+        if (count === 2) output.note('aborting: once more ends the process at once')
         worker.stop().then(resolve, reject)
       })
     })
@@ -108,7 +113,7 @@ async function work(cli: Cli, app: Celeriac, options: Options, output: Output): 
   output.note(
     abandoned === 0
       ? 'stopped'
-      : `stopped; ${abandoned} running jobs were given back and run again elsewhere`,
+      : `stopped; ${jobs(abandoned)} given back while running, to run again elsewhere`,
   )
   return abandoned === 0 ? EXIT.done : EXIT.failed
 }
@@ -138,3 +143,5 @@ async function announce(
   output.note(`tasks        ${app.tasks.join(', ')}`)
   output.note('ready: Ctrl-C stops')
 }
+
+const jobs = (count: number): string => (count === 1 ? '1 job' : `${count} jobs`)
