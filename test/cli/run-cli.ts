@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
+import { onTestFinished } from 'vitest'
 
 export const JOBS = fileURLToPath(new URL('fixtures/jobs.ts', import.meta.url))
 const MAIN = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url))
@@ -40,6 +41,8 @@ export function startCli(args: readonly string[], { env = {}, input, cwd }: RunO
     env: { ...Object.fromEntries(clean), ...env },
     stdio: ['pipe', 'pipe', 'pipe'],
   })
+  // A test that fails half-way leaves no process behind.
+  onTestFinished(() => void child.kill('SIGKILL'))
   const written = { stdout: '', stderr: '' }
   child.stdout.setEncoding('utf8').on('data', (text: string) => {
     written.stdout += text
