@@ -15,6 +15,10 @@ create or replace function celeriac.work_cycle(
 returns text
 language plpgsql
 set plan_cache_mode = force_generic_plan
+-- planner: as in find_priorities.
+set enable_seqscan = off
+set enable_bitmapscan = off
+set enable_sort = off
 as $$
 declare
   v_now timestamptz := celeriac.clock();

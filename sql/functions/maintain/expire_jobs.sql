@@ -7,6 +7,8 @@
 create or replace function celeriac.expire_jobs(p_most integer)
 returns integer
 language plpgsql
+-- planner: by jobs_for_expiry and primary key whatever the statistics say.
+set enable_seqscan = off
 as $$
 declare
   v_now timestamptz := celeriac.clock();
