@@ -41,8 +41,8 @@ export interface PartResults {
 /** The jobs that do a track's parts, by part. */
 export type Parts = Readonly<Record<keyof PartResults, string>>
 
-/** In the order in which a worker looks into them. */
-export const DEMO_QUEUES = ['demo', 'demo.network', 'demo.audio'] as const
+/** By weight, so that whatever happens in one of them, the others get their turns. */
+export const DEMO_QUEUES = { demo: 1, 'demo.network': 1, 'demo.audio': 3 } as const
 
 /** Faults of the file itself: another attempt would meet them again, and nobody has to be woken for them. */
 export function isFileFault(error: unknown): boolean {
@@ -72,7 +72,7 @@ export function demoTasks(app: Celeriac, { catalogueUrl, covers }: DemoSettings)
     {
       queue: 'demo.network',
       maxAttempts: 25,
-      backoff: exponential({ base: '250ms', factor: 1.7, max: '10s', jitter: true }),
+      backoff: exponential({ base: '300ms', factor: 2, max: '10s', jitter: true }),
       timeLimit: '30s',
       giveUpOn: [isFileFault],
       expected: [isFileFault, isCatalogueFault],

@@ -12,7 +12,7 @@ export interface Catalogue {
 
 /** After the first call, for so long, it only says that it wakes up. */
 const WAKING_MS = 300
-const ANSWER_MS = 60
+const ANSWER_MS = 25
 /** Every so manieth caller is hung up on. */
 const HANG_UP = 7
 
