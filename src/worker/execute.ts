@@ -6,7 +6,7 @@ import { jobStorage } from '../task/current-job.ts'
 import { issuesText, validateArgs } from '../task/schema.ts'
 import type { Attempt } from './attempt.ts'
 import { type Middleware, wrap } from './middleware.ts'
-import { type Outcome, outcomeOf } from './outcome.ts'
+import { harmless, type Outcome, outcomeOf } from './outcome.ts'
 import { after } from './timer.ts'
 
 /** What running handlers needs of the app. */
@@ -35,7 +35,7 @@ export function execute(attempt: Attempt, tagged: boolean, context: ExecuteConte
     if (attempt.end()) done(attempt, outcome)
   }
   const succeed = (value: unknown): void => finish(success(attempt, value, context))
-  const fail = (thrown: unknown): void => finish(failure(attempt, thrown))
+  const fail = (thrown: unknown): void => finish(failure(attempt, harmless(thrown)))
   try {
     attempt.args = readArgs(attempt, tagged, context.codec)
     const value = attempt.definition.schema === null ? call(attempt, context) : callChecked(attempt, context)

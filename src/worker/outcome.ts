@@ -1,6 +1,6 @@
 import { type BackoffPolicy, backoffDelayMs } from '../base/backoff.ts'
 import { CeleriacError, isCeleriacError } from '../base/errors.ts'
-import { type StoredError, serialiseThrown } from '../base/thrown.ts'
+import { restoreError, type StoredError, serialiseThrown } from '../base/thrown.ts'
 import { JobControl } from '../task/job-control.ts'
 import { matches, type ResolvedTaskOptions } from '../task/options.ts'
 
@@ -63,9 +63,25 @@ function outcomeOfControl(control: JobControl, attempt: FailedAttempt): Outcome 
           ...(control.reason !== '' && { cause: { name: 'RetryRequested', message: reason } }),
         }
       : { name: 'RetryRequested', message: reason },
-    thrown: control,
+    thrown: exhausted ? asked : control,
     delayMs: control.delayMs ?? delayOf(control, attempt),
-    expected: true,
+    expected: !exhausted,
+  }
+}
+
+const LOOKED_AT = ['name', 'message', 'stack', 'code', 'cause']
+
+/**
+ * What a handler threw; or, when looking at it throws, a plain error that says the same, so that matchers, listeners
+ * and logs can look at it without care.
+ */
+export function harmless(thrown: unknown): unknown {
+  if (typeof thrown !== 'object' || thrown === null) return thrown
+  try {
+    if (thrown instanceof Error) for (const key of LOOKED_AT) Reflect.get(thrown, key)
+    return thrown
+  } catch {
+    return restoreError(serialiseThrown(thrown))
   }
 }
 
