@@ -28,7 +28,14 @@ export function exitCodeOf(code: ErrorCode): number {
   return SCHEMA.includes(code) ? EXIT.schema : EXIT.failed
 }
 
-/** The exit code of a command that a signal has ended, as shells count it. */
+const SIGNALS: Readonly<Record<string, number>> = {
+  SIGINT: 130,
+  SIGTERM: 143,
+  SIGHUP: 129,
+  SIGPIPE: EXIT.done,
+}
+
+/** The exit code of a command that a signal has ended, as shells count it; a reader that has left is no failure. */
 export function exitCodeOfSignal(signal: string): number {
-  return signal === 'SIGTERM' ? 143 : 130
+  return SIGNALS[signal] ?? EXIT.failed
 }

@@ -1,18 +1,20 @@
 import { CeleriacError } from '../base/errors.ts'
 import { exitCodeOfSignal } from './exit-codes.ts'
 
-/** What SIGINT and SIGTERM do to a command. */
+/** What SIGINT, SIGTERM, SIGHUP and a reader that has gone do to a command. */
 export interface Interrupts {
   /** Aborts with the first of them; its reason is an `INTERRUPTED`. */
   readonly signal: AbortSignal
   /** Replaces that: gets each of them, counted from 1; the returned function takes it back. */
   take(handler: (signal: NodeJS.Signals, count: number) => void): () => void
+  /** As if that signal had come. */
+  raise(signal: NodeJS.Signals): void
   /** Lets the process be ended by signals again. */
   stop(): void
 }
 
 /**
- * Catches SIGINT and SIGTERM: the first lets the command end in order, a second one ends the process at once, unless
+ * Catches SIGINT, SIGTERM and SIGHUP: the first lets the command end in order, a second one ends the process at once, unless
  * the command counts them itself.
  */
 export function catchInterrupts(): Interrupts {
@@ -30,6 +32,7 @@ export function catchInterrupts(): Interrupts {
   }
   process.on('SIGINT', onSignal)
   process.on('SIGTERM', onSignal)
+  process.on('SIGHUP', onSignal)
   return {
     signal: controller.signal,
     take: (handler) => {
@@ -38,9 +41,11 @@ export function catchInterrupts(): Interrupts {
         taken = null
       }
     },
+    raise: onSignal,
     stop: () => {
       process.off('SIGINT', onSignal)
       process.off('SIGTERM', onSignal)
+      process.off('SIGHUP', onSignal)
     },
   }
 }

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs'
 import { CommanderError } from 'commander'
 import { CeleriacError, isCeleriacError } from '../base/errors.ts'
 import { EXIT, exitCodeOfSignal } from './exit-codes.ts'
-import { catchInterrupts } from './interrupts.ts'
+import { catchInterrupts, type Interrupts } from './interrupts.ts'
 import { showsColours, type Terminal } from './output.ts'
 import { problemOf } from './problem.ts'
 import { makeProgram } from './program.ts'
@@ -14,8 +14,8 @@ import { makeProgram } from './program.ts'
  * @param argv - what stands behind `celeriac`
  */
 export async function run(argv: readonly string[]): Promise<void> {
-  leaveQuietlyWithoutReader(process.stdout)
-  leaveQuietlyWithoutReader(process.stderr)
+  const interrupts = catchInterrupts()
+  endInOrderWithoutReader(interrupts)
   if (existsSync('.env')) process.loadEnvFile('.env')
   const terminal: Terminal = {
     stdout: process.stdout,
@@ -23,13 +23,16 @@ export async function run(argv: readonly string[]): Promise<void> {
     stdin: process.stdin,
     env: process.env,
   }
-  process.exitCode = await runCommand(argv, terminal)
+  process.exitCode = await runCommand(argv, terminal, interrupts)
   await Promise.all([flushed(process.stdout), flushed(process.stderr)])
   process.exit()
 }
 
-async function runCommand(argv: readonly string[], terminal: Terminal): Promise<number> {
-  const interrupts = catchInterrupts()
+async function runCommand(
+  argv: readonly string[],
+  terminal: Terminal,
+  interrupts: Interrupts,
+): Promise<number> {
   let exitCode: number = EXIT.done
   const end = (code: number): void => {
     exitCode = code
@@ -78,11 +81,16 @@ function usageError({ message }: CommanderError): CeleriacError {
   return new CeleriacError('CLI_USAGE', { problem })
 }
 
-/** `celeriac jobs | head` closes the pipe early: that is no error. */
-function leaveQuietlyWithoutReader(stream: NodeJS.WriteStream): void {
-  stream.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code === 'EPIPE') process.exit()
-  })
+/** `celeriac demo | head` closes the pipe early: that is no error, but whatever was started has to be stopped. */
+function endInOrderWithoutReader(interrupts: Interrupts): void {
+  let gone = false
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EPIPE' || gone) return
+      gone = true
+      interrupts.raise('SIGPIPE')
+    })
+  }
 }
 
 function flushed(stream: NodeJS.WriteStream): Promise<void> {
