@@ -110,7 +110,7 @@ export class Worker implements AsyncDisposable {
    * @throws {CeleriacError} `NOT_MIGRATED`, `SCHEMA_BEHIND` or `SCHEMA_AHEAD` with the command to run, `POOL_SIZE`,
    * `CONNECT_FAILED`; `WORKER_STATE` when it was stopped before.
    */
-  start(): Promise<void> {
+  async start(): Promise<void> {
     if (this.#state === 'stopping' || this.#state === 'stopped') {
       throw new CeleriacError('WORKER_STATE', {
         state: this.#state,
@@ -186,8 +186,10 @@ export class Worker implements AsyncDisposable {
     return this.#cycle.started
   }
 
+  /** As `stop()`; but one that goes on already is waited for, not hurried. */
   async [Symbol.asyncDispose](): Promise<void> {
-    if (this.#starting !== undefined) await this.stop()
+    if (this.#starting === undefined) return
+    await (this.#stopping ?? this.stop())
   }
 
   async #start(): Promise<void> {
