@@ -5,7 +5,14 @@
 -- Lock order, kept by every function: own job → workflow → sibling jobs by ascending id → limits → queues → workers.
 -- Statements that touch many jobs lock them in id order, in SQL (sorting in the client does not prevent deadlocks);
 -- the claim may run at any point because it never waits for a row (skip locked).
-create schema if not exists celeriac;
+-- Not "if not exists": that asks for the right to create schemas even where this one was made for us.
+do $$
+begin
+  if not exists (select from pg_namespace where nspname = 'celeriac') then
+    create schema celeriac;
+  end if;
+end
+$$;
 comment on schema celeriac is 'celeriac, the job queue: write through the functions, read through the views.';
 
 create table celeriac.migrations (

@@ -56,9 +56,9 @@ comment on column celeriac.jobs.token is 'Fence: grows with every claim and ever
 comment on column celeriac.jobs.worker_id is 'The worker that runs the job now; null unless it is running.';
 comment on column celeriac.jobs.root_id is 'The job at the top of the family this one belongs to; null when it is its own root.';
 comment on column celeriac.jobs.parent_id is 'The job whose handler enqueued this one; null for none.';
-comment on column celeriac.jobs.attempt is 'Number of the present or last attempt, counted from 1; 0 before the first. Only grows.';
+comment on column celeriac.jobs.attempt is 'Number of the present or last attempt that began, counted from 1; 0 before the first. It counts; the token fences.';
 comment on column celeriac.jobs.max_attempts is 'Executions allowed in all; attempt - snoozes - losses is held against it.';
-comment on column celeriac.jobs.snoozes is 'Attempts that are not charged: snoozed, or handed back before they began.';
+comment on column celeriac.jobs.snoozes is 'Attempts that are not charged: snoozed, or given up by a worker that had to stop.';
 comment on column celeriac.jobs.losses is 'Attempts whose worker died; more than 3 of them fail the job.';
 comment on column celeriac.jobs.priority is 'Larger runs first; default 0.';
 comment on column celeriac.jobs.queue is 'Name of the line the job stands in.';

@@ -91,6 +91,12 @@ export function sqlStateOf(error: unknown): string {
   return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : ''
 }
 
+/** What PostgreSQL did not allow, so that it can follow "may not": `use table jobs`. */
+export function deniedAction(error: Error): string {
+  const [, object] = /^permission denied for (.+)$/.exec(error.message) ?? []
+  return object === undefined ? `do this: ${error.message}` : `use ${object}`
+}
+
 /** A connection error of the driver as ours: names the server and the remedy, hides the password. */
 export function connectFailed(config: pg.PoolConfig, cause: unknown): CeleriacError<'CONNECT_FAILED'> {
   const { server, role } = serverOf(config)

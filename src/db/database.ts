@@ -9,6 +9,7 @@ import { assertSchemaName } from '../base/names.ts'
 import {
   connectFailed,
   type DatabaseInput,
+  deniedAction,
   isConnectionError,
   isPool,
   openPool,
@@ -124,7 +125,7 @@ export class Database implements Executor {
     if (state === '42501') {
       return new CeleriacError(
         'PERMISSION_DENIED',
-        { role, action: error.message, remedy: `grant it the rights on schema "${this.schema}"` },
+        { role, action: deniedAction(error), remedy: `grant it the rights on schema "${this.schema}"` },
         { cause: error },
       )
     }

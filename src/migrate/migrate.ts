@@ -9,10 +9,12 @@ import {
   clientConfig,
   connectFailed,
   type DatabaseInput,
+  deniedAction,
   isConnectionError,
   poolConfig,
 } from '../db/connection.ts'
 import { readSql, type SqlText } from './read-sql.ts'
+import { SCHEMA_VERSION } from './version.ts'
 
 /** Where and under which name to install. */
 export interface MigrateOptions {
@@ -62,7 +64,7 @@ export async function migrate(options: MigrateOptions): Promise<MigrateReport> {
       return { schema, applied: pending.map((file) => file.name) }
     } catch (error) {
       await client.query('rollback').catch(() => undefined)
-      throw explain(error, schema)
+      throw explain(error, schema, client.user ?? 'unknown')
     }
   })
 }
@@ -118,10 +120,23 @@ async function pendingFiles(
       needed: files.filter((file) => file.kind === 'migration').at(-1)?.name ?? 'none',
     })
   }
+  await assertNotLater(client, schema)
   return files.filter((file) => {
     const row = applied.get(file.name)
     return row === undefined || (file.kind !== 'migration' && row.checksum !== file.checksum)
   })
+}
+
+/** A later version may have come without a migration; its functions must not be replaced by ours. */
+async function assertNotLater(client: pg.Client, schema: string): Promise<void> {
+  const known = await client.query(
+    `select to_regprocedure('"${schema}".schema_version()') is not null as yes`,
+  )
+  if (known.rows[0]?.yes !== true) return
+  const { rows } = await client.query(`select version from "${schema}".schema_version()`)
+  const version = Number(rows[0]?.version)
+  if (version <= SCHEMA_VERSION) return
+  throw new CeleriacError('SCHEMA_AHEAD', { schema, found: String(version), needed: String(SCHEMA_VERSION) })
 }
 
 async function assertServer(client: pg.Client): Promise<void> {
@@ -129,16 +144,28 @@ async function assertServer(client: pg.Client): Promise<void> {
     `select current_setting('server_version_num')::int as number, current_setting('server_version') as version,
       pg_encoding_to_char(encoding) as encoding from pg_database where datname = current_database()`,
   )
-  const row = rows[0] as { number: number; version: string; encoding: string }
-  if (row.number < OLDEST_SERVER) {
+  assertSupported(rows[0] as ServerFacts)
+}
+
+/** What decides whether a server can hold the schema. */
+export interface ServerFacts {
+  /** As `server_version_num`: 150018. */
+  readonly number: number
+  readonly version: string
+  readonly encoding: string
+}
+
+/** @throws {CeleriacError} `SERVER_UNSUPPORTED` saying what is needed. */
+export function assertSupported({ number, version, encoding }: ServerFacts): void {
+  if (number < OLDEST_SERVER) {
     throw new CeleriacError('SERVER_UNSUPPORTED', {
-      found: `PostgreSQL ${row.version} is too old`,
+      found: `PostgreSQL ${version} is too old`,
       needed: '15 or newer',
     })
   }
-  if (row.encoding !== 'UTF8') {
+  if (encoding !== 'UTF8') {
     throw new CeleriacError('SERVER_UNSUPPORTED', {
-      found: `database encoding is ${row.encoding}`,
+      found: `database encoding is ${encoding}`,
       needed: 'UTF8',
     })
   }
@@ -161,15 +188,12 @@ async function withClient<Result>(
   }
 }
 
-function explain(error: unknown, schema: string): unknown {
+function explain(error: unknown, schema: string, role: string): unknown {
   if (!(error instanceof Error) || !('code' in error) || error.code !== '42501') return error
+  const remedy = `let it create schema "${schema}", create the schema for it, or migrate as its owner`
   return new CeleriacError(
     'PERMISSION_DENIED',
-    {
-      role: 'the connecting role',
-      action: error.message,
-      remedy: `let it create schema "${schema}", or migrate as its owner`,
-    },
+    { role, action: deniedAction(error), remedy },
     { cause: error },
   )
 }

@@ -23,14 +23,10 @@ export function readSql(schema: string): readonly SqlText[] {
   }))
 }
 
+/** Quoted: a name may be a word of SQL. Two things have one name everywhere: the setting of the clock, and messages. */
 function rename(text: string, schema: string): string {
-  return (
-    text
-      // The setting by which tests set the clock has one name in all installations.
-      .replaceAll(/\bceleriac\.(?!fake_now\b)(?=[a-z_%'])/g, `${schema}.`)
-      .replaceAll(
-        /\bschema (if not exists )?celeriac\b/g,
-        (_, exists: string | undefined) => `schema ${exists ?? ''}${schema}`,
-      )
-  )
+  return text
+    .replaceAll(/\bceleriac\.(?!fake_now\b|enqueue: )(?=[a-z_%'])/g, `"${schema}".`)
+    .replaceAll(/\bschema celeriac\b/g, `schema "${schema}"`)
+    .replaceAll("= 'celeriac'", `= '${schema}'`)
 }

@@ -46,10 +46,8 @@ test('two installations of one database do not know of each other', async () => 
   await using _left = left
   await using _right = right
   const id = randomUUID()
-  const [one, two] = [left, right].map((app, index) => app.task('where', () => index)) as [
-    ReturnType<typeof left.task<[], number>>,
-    ReturnType<typeof left.task<[], number>>,
-  ]
+  const one = left.task('where', () => 0)
+  const two = right.task('where', () => 1)
   const jobs = [await one.with({ id }).enqueue(), await two.with({ id }).enqueue()]
   const counts = async () =>
     (
