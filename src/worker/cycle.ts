@@ -5,6 +5,7 @@ import { isConnectionError } from '../db/connection.ts'
 import type { Database } from '../db/database.ts'
 import type { Bus } from '../event/bus.ts'
 import type { Registry } from '../task/registry.ts'
+import { Alarm } from './alarm.ts'
 import { announceClaim, announceOutcome, factsOf } from './announce.ts'
 import { Attempt, type AttemptHost } from './attempt.ts'
 import { cancel, type Done, type ExecuteContext, execute } from './execute.ts'
@@ -13,6 +14,8 @@ import type { ResolvedWorkerOptions } from './options.ts'
 import type { Outcome } from './outcome.ts'
 import { Outcomes, Settlement } from './outcomes.ts'
 import { Pace } from './pace.ts'
+import { ReadyLine } from './ready-line.ts'
+import { Sleep } from './sleep.ts'
 import { Turns } from './turns.ts'
 
 /** What the cycle needs of its worker. */
@@ -37,8 +40,6 @@ const LANES = 2
 /** A job that was claimed ahead and has not begun after this long goes back for others. */
 const STALE_MS = 250
 const RETRY_MS = { first: 100, most: 5_000 } as const
-/** A look after announcing sleep, for a job whose insert began before the announcement was visible. */
-const SECOND_LOOK_MS = 50
 
 /**
  * The heart of a worker: settles what has finished and claims what may run next, in one call to the database, for as
@@ -56,9 +57,9 @@ export class Cycle {
   readonly #pace: Pace
   readonly #outcomes = new Outcomes()
   readonly #running = new Map<string, Attempt>()
-  #ready: { readonly attempt: Attempt; readonly tagged: boolean }[] = []
-  #readyFrom = 0
-  #readySince = 0
+  readonly #ready = new ReadyLine()
+  readonly #alarm = new Alarm(() => this.wake())
+  readonly #sleep: Sleep
   #lanes = 0
   /** Jobs asked for by calls under way. */
   #asked = 0
@@ -68,19 +69,12 @@ export class Cycle {
   #hungry = true
   /** A look came back short, so a full one should follow. */
   #short = false
-  #idle = false
-  /** Slept at some time since the last heartbeat. */
-  #slept = false
-  /** The worker's row says that it may be asleep. */
-  #announced = false
   #claiming = true
   #failures = 0
   #pausedUntil = 0
   /** A claim's answer got lost: the table may say that we hold jobs we have never heard of. */
   #unsure = false
   #reconciling = false
-  #timer: NodeJS.Timeout | undefined
-  #alarmAt = 0
   #nextDueAt = Number.POSITIVE_INFINITY
   #drained: (() => void)[] = []
   #budget = Number.POSITIVE_INFINITY
@@ -92,6 +86,7 @@ export class Cycle {
     this.#turns = new Turns(options)
     this.#floors = new Floors(this.#turns.names)
     this.#pace = new Pace(options.concurrency)
+    this.#sleep = new Sleep(host.announceIdle)
   }
 
   get running(): number {
@@ -100,7 +95,7 @@ export class Cycle {
 
   /** Attempts this worker holds: running, ready to run, or finished and not yet settled. */
   get held(): number {
-    return this.#running.size + this.#readyCount + this.#outcomes.size
+    return this.#running.size + this.#ready.count + this.#outcomes.size
   }
 
   /** Jobs whose handler was called so far. */
@@ -110,18 +105,12 @@ export class Cycle {
 
   /** Whether it sleeps: nothing is due as far as it knows. */
   get idle(): boolean {
-    return this.#idle
+    return this.#sleep.asleep
   }
 
-  /**
-   * Whether it slept since this was last asked. Once it did not, its row is to say so, and sleeping is announced again:
-   * a write per heartbeat at most, where one per nap would be one per job.
-   */
+  /** Whether it slept since this was last asked; for the heartbeat. */
   takeSlept(): boolean {
-    const slept = this.#slept || this.#idle
-    this.#slept = false
-    if (!slept) this.#announced = false
-    return slept
+    return this.#sleep.takeSlept()
   }
 
   /** Attempts that have run for at least this long, for the heartbeat to ask about. */
@@ -150,14 +139,14 @@ export class Cycle {
     this.#floors.lower(queue, runAtUs)
     const inMs = Number(runAtUs / 1000n) - Date.now()
     // The two clocks may disagree a little; a look too early comes back with the right time to look again.
-    if (inMs > 1_000) this.#sleepUntil(performance.now() + inMs)
+    if (inMs > 1_000) this.#alarm.set(performance.now() + inMs)
     else this.wake()
   }
 
   /** Looks for work now. */
   wake(): void {
     this.#hungry = true
-    this.#idle = false
+    this.#sleep.wake()
     this.#schedule()
   }
 
@@ -180,8 +169,7 @@ export class Cycle {
   /** Everything it holds is not its own any more. */
   loseAll(): void {
     for (const id of [...this.#running.keys()]) this.lose(id)
-    this.#ready = []
-    this.#readyFrom = 0
+    this.#ready.takeAll()
     while (this.#outcomes.take() !== undefined);
   }
 
@@ -212,12 +200,7 @@ export class Cycle {
 
   stop(): void {
     this.#claiming = false
-    clearTimeout(this.#timer)
-    this.#timer = undefined
-  }
-
-  get #readyCount(): number {
-    return this.#ready.length - this.#readyFrom
+    this.#alarm.clear()
   }
 
   /** One pass per turn of the event loop: whatever finished within it is settled together. */
@@ -234,7 +217,7 @@ export class Cycle {
     this.#startReady()
     const now = performance.now()
     if (now < this.#pausedUntil) {
-      this.#sleepUntil(this.#pausedUntil)
+      this.#alarm.set(this.#pausedUntil)
       return
     }
     if (this.#unsure) {
@@ -254,7 +237,7 @@ export class Cycle {
   #wanted(now: number): number {
     if (!this.#claiming || !this.#hungry || this.#outcomes.full) return 0
     if (this.#host.registry.runnable().length === 0) return 0
-    const held = this.#running.size + this.#readyCount + this.#asked
+    const held = this.#running.size + this.#ready.count + this.#asked
     const wanted = Math.min(this.#pace.wanted(held, this.#oldestMs(now)), this.#budget - this.#asked)
     // Asking for a few at a time while a call is under way would only multiply the calls.
     if (wanted <= 0 || (this.#asked > 0 && wanted < this.#options.concurrency / 2)) return 0
@@ -313,8 +296,7 @@ export class Cycle {
     if (definition === undefined) return
     const place = { queue: group.queue, priority: group.priority, claimedAtMs: answer.nowMs }
     const attempt = new Attempt(definition, row, place, this.#host)
-    if (this.#readyCount === 0) this.#readySince = performance.now()
-    this.#ready.push({ attempt, tagged: answer.tagged })
+    this.#ready.add({ attempt, tagged: answer.tagged })
     if (!this.#claiming) this.#releaseReady()
     announceClaim(this.#host.bus, attempt)
   }
@@ -336,46 +318,24 @@ export class Cycle {
     if (full) {
       this.#short = false
       this.#hungry = false
-      void this.#fallAsleep()
+      this.#fallAsleep()
       return
     }
     this.#short = true
     const now = performance.now()
     if (this.#floors.mayLookFully(now, true)) return
     this.#hungry = false
-    this.#sleepUntil(Math.min(this.#floors.nextFullAt(true), this.#nextDueAt))
+    this.#alarm.set(Math.min(this.#floors.nextFullAt(true), this.#nextDueAt))
   }
 
   /** Sleeps until the next job is due, or for as long as a lost notification may cost. */
-  async #fallAsleep(): Promise<void> {
+  #fallAsleep(): void {
     const poll = this.#host.hearing() ? this.#options.pollMs : this.#options.deafPollMs
-    this.#sleepUntil(Math.min(performance.now() + poll * (0.9 + Math.random() * 0.2), this.#nextDueAt))
-    this.#idle = true
-    this.#slept = true
-    if (this.#announced) return
-    try {
-      await this.#host.announceIdle()
-      this.#announced = true
-    } catch {
-      return
-    }
-    // Whoever enqueued without seeing the announcement has committed by now, or will within moments.
-    this.wake()
-    this.#sleepUntil(performance.now() + SECOND_LOOK_MS)
-  }
-
-  /** Sets the alarm; an earlier one stays. */
-  #sleepUntil(instant: number): void {
-    if (this.#timer !== undefined && this.#alarmAt <= instant) return
-    clearTimeout(this.#timer)
-    this.#alarmAt = instant
-    this.#timer = setTimeout(
-      () => {
-        this.#timer = undefined
-        this.wake()
-      },
-      Math.min(Math.max(1, instant - performance.now()), 2 ** 31 - 1),
-    )
+    this.#alarm.set(Math.min(performance.now() + poll * (0.9 + Math.random() * 0.2), this.#nextDueAt))
+    void this.#sleep.begin((atLatest) => {
+      this.wake()
+      this.#alarm.set(atLatest)
+    })
   }
 
   /** What could not be settled is kept; a claim whose answer got lost may have taken jobs, which are given back. */
@@ -395,7 +355,7 @@ export class Cycle {
     this.#failures += 1
     const ceiling = Math.min(RETRY_MS.most, RETRY_MS.first * 2 ** Math.min(this.#failures - 1, 10))
     this.#pausedUntil = performance.now() + (long ? ceiling / 2 + (Math.random() * ceiling) / 2 : 1)
-    this.#sleepUntil(this.#pausedUntil)
+    this.#alarm.set(this.#pausedUntil)
   }
 
   /** One outcome the server does not take, whatever it is: the job fails with that, rather than stay for ever. */
@@ -441,7 +401,7 @@ export class Cycle {
     this.#outcomes.putBack(...settling)
     return [
       ...this.#running.keys(),
-      ...this.#ready.slice(this.#readyFrom).map(({ attempt }) => attempt.id),
+      ...this.#ready.ids(),
       ...settling.flatMap((settlement) => settlement.entries.map(({ attempt }) => attempt.id)),
     ]
   }
@@ -449,39 +409,26 @@ export class Cycle {
   #startReady(): void {
     if (this.#starting) return
     this.#starting = true
-    while (this.#readyCount > 0 && this.#running.size < this.#options.concurrency && !this.#outcomes.full) {
-      const next = this.#ready[this.#readyFrom]
-      this.#readyFrom += 1
+    while (this.#running.size < this.#options.concurrency && !this.#outcomes.full) {
+      const next = this.#ready.next()
       if (next === undefined) break
       this.#running.set(next.attempt.id, next.attempt)
       this.#started += 1
       execute(next.attempt, next.tagged, this.#host.execute, this.#done)
     }
     this.#starting = false
-    if (this.#readyCount === 0) {
-      if (this.#readyFrom > 0) {
-        this.#ready = []
-        this.#readyFrom = 0
-      }
-      return
-    }
-    this.#giveBackStale()
+    if (this.#ready.count > 0) this.#giveBackStale()
   }
 
   /** Claimed ahead because handlers were quick, and now they are not. */
   #giveBackStale(): void {
-    const waited = performance.now() - this.#readySince
-    if (waited < STALE_MS) {
-      setTimeout(() => this.#schedule(), STALE_MS - waited).unref()
-      return
-    }
-    this.#releaseReady()
+    const left = STALE_MS - this.#ready.waitedMs
+    if (left <= 0) this.#releaseReady()
+    else this.#alarm.set(performance.now() + left)
   }
 
   #releaseReady(): void {
-    const unstarted = this.#ready.slice(this.#readyFrom)
-    this.#ready = []
-    this.#readyFrom = 0
+    const unstarted = this.#ready.takeAll()
     for (const { attempt } of unstarted) {
       if (attempt.end()) this.#outcomes.add(attempt, { kind: 'released' })
     }
@@ -499,7 +446,7 @@ export class Cycle {
     this.#pace.learn(performance.now() - attempt.startedAt)
     this.#outcomes.add(attempt, outcome)
     // The next one begins at once; settling waits for the end of this turn of the event loop and takes all together.
-    if (this.#readyCount > 0) this.#startReady()
+    if (this.#ready.count > 0) this.#startReady()
     this.#schedule()
   }
 
@@ -524,7 +471,7 @@ export class Cycle {
     const dueAt = performance.now() + Math.max(1, delayMs + 1)
     if (dueAt < this.#nextDueAt) {
       this.#nextDueAt = dueAt
-      if (!this.#hungry) this.#sleepUntil(dueAt)
+      if (!this.#hungry) this.#alarm.set(dueAt)
     }
   }
 }

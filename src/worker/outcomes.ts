@@ -59,7 +59,8 @@ function otherOf(attempt: Attempt, outcome: Exclude<Outcome, { kind: 'succeeded'
     case 'cancelled':
       return { id, token, kind: 'cancelled', reason: outcome.reason }
     case 'released':
-      return { id, token, kind: 'released' }
+      // One that has not begun never was an attempt.
+      return { id, token, kind: attempt.startedAt === 0 ? 'released' : 'returned' }
   }
 }
 

@@ -46,7 +46,7 @@ describe('settle_jobs', () => {
     const id = await running()
     const before = await find(database, 'jobs', id)
     expect(await settleJobs(database, worker, { done: [[id, token]] })).toEqual([id])
-    for (const kind of ['errored', 'snoozed', 'released', 'discarded', 'cancelled'] as const) {
+    for (const kind of ['errored', 'snoozed', 'released', 'returned', 'discarded', 'cancelled'] as const) {
       const others = [{ id, token, kind, error: BOOM, delayMs: 5 }]
       expect(await settleJobs(database, worker, { others })).toEqual([id])
     }
@@ -150,10 +150,17 @@ describe('settle_jobs', () => {
     expect(await attemptsOf(database, id)).toEqual([])
   })
 
-  test('puts a released job back in its place under a new token', async () => {
+  test('puts a released job back in its place under a new token, as if it had not been claimed', async () => {
     const id = await running()
     const before = await find(database, 'jobs', id)
     expect(await settleJobs(database, ANNA, { others: [{ id, token: 1, kind: 'released' }] })).toBeNull()
+    expect(await find(database, 'jobs', id)).toEqual({ ...before, worker_id: null, token: 2, attempt: 0 })
+  })
+
+  test('puts a returned job back in its place under a new token, its attempt not charged', async () => {
+    const id = await running()
+    const before = await find(database, 'jobs', id)
+    expect(await settleJobs(database, ANNA, { others: [{ id, token: 1, kind: 'returned' }] })).toBeNull()
     expect(await find(database, 'jobs', id)).toEqual({ ...before, worker_id: null, token: 2, snoozes: 1 })
   })
 

@@ -59,7 +59,7 @@ export type Success = readonly [id: string, token: number, value?: unknown]
 export interface Other {
   readonly id: string
   readonly token: number
-  readonly kind: 'errored' | 'snoozed' | 'released' | 'discarded' | 'cancelled'
+  readonly kind: 'errored' | 'snoozed' | 'released' | 'returned' | 'discarded' | 'cancelled'
   readonly error?: unknown
   readonly delayMs?: number | null
   readonly reason?: string

@@ -5,7 +5,9 @@
 -- Args:    p_ids, p_tokens, p_values  succeeded attempts; a value is JSON text or null
 --          p_others  [{id, token, kind, error?, delayMs?, reason?}, …] where kind is
 --                    errored   (a thrown error; delayMs null = never again; attempts left are counted here)
---                    snoozed   (again after delayMs, not charged)      released (never begun: back to its place)
+--                    snoozed   (again after delayMs, not charged)
+--                    released  (never begun: the claim is undone, the job back in its place)
+--                    returned  (begun and given up: back in its place, not charged)
 --                    discarded (failed for good, not an error of the handler)   cancelled
 -- Returns: lost = attempts this worker no longer holds and that are not settled by it either; null for none
 -- Writes:  jobs, results, attempts      Locks: own jobs in id order
@@ -89,9 +91,10 @@ begin
     ), returned as (
       update celeriac.jobs as job
       set worker_id = null,
-          run_at = case mine.kind when 'released' then mine.run_at else v_now + mine.delay end,
-          token = job.token + case mine.kind when 'released' then 1 else 0 end,
-          snoozes = job.snoozes + case mine.kind when 'errored' then 0 else 1 end
+          run_at = case when mine.kind in ('released', 'returned') then mine.run_at else v_now + mine.delay end,
+          token = job.token + case when mine.kind in ('released', 'returned') then 1 else 0 end,
+          attempt = job.attempt - case mine.kind when 'released' then 1 else 0 end,
+          snoozes = job.snoozes + case when mine.kind in ('snoozed', 'returned') then 1 else 0 end
       from mine
       where job.id = mine.id and mine.next_state = 'pending'
     ), removed as (
@@ -144,7 +147,7 @@ begin
       and not exists (
         select from celeriac.jobs as job
         where job.id = sent.id and job.worker_id is null
-          and job.token = sent.token + case sent.kind when 'snoozed' then 0 when 'released' then 1 end
+          and job.token = sent.token + case sent.kind when 'snoozed' then 0 when 'released' then 1 when 'returned' then 1 end
       );
   end if;
 end

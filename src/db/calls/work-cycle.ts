@@ -14,7 +14,7 @@ export interface Successes {
 export interface OtherOutcome {
   readonly id: string
   readonly token: number
-  readonly kind: 'errored' | 'snoozed' | 'released' | 'discarded' | 'cancelled'
+  readonly kind: 'errored' | 'snoozed' | 'released' | 'returned' | 'discarded' | 'cancelled'
   readonly error?: unknown
   readonly delayMs?: number | null
   readonly reason?: string
