@@ -6,6 +6,8 @@ import type { EventName, Events } from '../../src/event/events.ts'
 import { Celeriac, type CeleriacOptions, type Worker, type WorkerOptions } from '../../src/index.ts'
 import type { TestDatabase } from './postgres.ts'
 
+export { aborted, type Gate, gate } from './gate.ts'
+
 /** What makes the apps of a test file; they are stopped after each test. */
 export interface Apps {
   /** An app on the file's database, silent unless told otherwise. */
@@ -48,34 +50,6 @@ export function useApps(database: TestDatabase): Apps {
       return { app: app({ database: pool, ...options }), statements }
     },
   }
-}
-
-/** A promise that a test opens when it wants to: handlers wait for it instead of for a time. */
-export interface Gate<Value = void> extends PromiseLike<Value> {
-  readonly open: (value: Value) => void
-  readonly fail: (error: unknown) => void
-  readonly promise: Promise<Value>
-}
-
-/** Makes a {@link Gate}. */
-export function gate<Value = void>(): Gate<Value> {
-  let open: (value: Value) => void = () => undefined
-  let fail: (error: unknown) => void = () => undefined
-  const promise = new Promise<Value>((resolve, reject) => {
-    open = resolve
-    fail = reject
-  })
-  promise.catch(() => undefined)
-  // biome-ignore lint/suspicious/noThenProperty: a gate is there to be awaited
-  return { open, fail, promise, then: promise.then.bind(promise) }
-}
-
-/** Resolves when a signal aborts, with its reason. */
-export function aborted(signal: AbortSignal): Promise<unknown> {
-  if (signal.aborted) return Promise.resolve(signal.reason)
-  return new Promise((resolve) => {
-    signal.addEventListener('abort', () => resolve(signal.reason), { once: true })
-  })
 }
 
 /** The next event of a kind that fits. */

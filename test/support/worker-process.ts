@@ -1,0 +1,51 @@
+import pg from 'pg'
+import { Celeriac } from '../../src/index.ts'
+import { aborted, gate } from './gate.ts'
+
+/** A worker in a process of its own, as `celeriac worker` runs one; worker-processes.ts is the other side. */
+
+const url = process.env.DATABASE_URL ?? ''
+const app = new Celeriac({ database: url, log: 'silent' })
+const pool = new pg.Pool({ connectionString: url, max: 2, allowExitOnIdle: true })
+const open = gate()
+const say = (told: object): void => void process.send?.(told)
+
+app.task('add', (x: number, y: number) => x + y)
+
+app.task('effect', { bind: true }, async (job) => {
+  await pool.query('insert into effects (job_id, attempt, pid) values ($1, $2, $3)', [
+    job.id,
+    job.attempt,
+    process.pid,
+  ])
+})
+
+app.task('hold', { bind: true }, async (job) => {
+  say({ begun: job.id, attempt: job.attempt })
+  await Promise.race([
+    open,
+    aborted(job.signal).then((reason) => {
+      throw reason
+    }),
+  ])
+  return process.pid
+})
+
+app.task('hang', { bind: true }, async (job) => {
+  say({ begun: job.id, attempt: job.attempt })
+  await new Promise(() => undefined)
+})
+
+app.on('worker:started', ({ workerId }) => say({ started: workerId }))
+process.on('message', () => open.open())
+// What keeps the process alive is to be the worker alone.
+process.channel?.unref()
+
+const worker = app.worker({
+  concurrency: Number(process.env.CONCURRENCY ?? 10),
+  abortGrace: '1s',
+  name: `process ${process.pid}`,
+})
+await worker.run()
+await app.stop()
+await pool.end()

@@ -1,0 +1,63 @@
+import { type ChildProcess, fork } from 'node:child_process'
+import { once } from 'node:events'
+import { join } from 'node:path'
+import { until } from './until.ts'
+
+/** What the program of {@link workerProcess} says. */
+type Told = { readonly begun: string; readonly attempt: number } | { readonly started: string }
+
+/** A worker in a process of its own. */
+export interface WorkerProcess {
+  readonly pid: number
+  /** Jobs its handlers `hold` and `hang` have begun. */
+  readonly begun: readonly { readonly id: string; readonly attempt: number }[]
+  /** Lets every `hold` go on. */
+  open(): void
+  signal(name: NodeJS.Signals): void
+  /** Exit code or the signal that ended it. */
+  readonly ended: Promise<number | NodeJS.Signals>
+}
+
+const children = new Set<ChildProcess>()
+
+/** Starts a worker process and waits until it claims. */
+export async function workerProcess(
+  url: string,
+  { concurrency = 10 }: { readonly concurrency?: number } = {},
+): Promise<WorkerProcess> {
+  const child = fork(join(import.meta.dirname, 'worker-process.ts'), {
+    execArgv: [],
+    env: { ...process.env, DATABASE_URL: url, CONCURRENCY: String(concurrency) },
+    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+  })
+  children.add(child)
+  const begun: { id: string; attempt: number }[] = []
+  let started = false
+  child.on('message', (told: Told) => {
+    if ('started' in told) started = true
+    else begun.push({ id: told.begun, attempt: told.attempt })
+  })
+  const ended = once(child, 'exit').then(([code, signal]) => {
+    children.delete(child)
+    return (code ?? signal) as number | NodeJS.Signals
+  })
+  await until(() => started || child.exitCode !== null, { what: 'the start of a worker process' })
+  return {
+    pid: child.pid ?? 0,
+    begun,
+    open: () => void child.send('open'),
+    signal: (name) => void child.kill(name),
+    ended,
+  }
+}
+
+/** Ends the processes a test has left. */
+export async function endWorkerProcesses(): Promise<void> {
+  await Promise.all(
+    [...children].map(async (child) => {
+      const ended = once(child, 'exit')
+      child.kill('SIGKILL')
+      await ended
+    }),
+  )
+}
