@@ -282,6 +282,7 @@ export class Celeriac implements AsyncDisposable {
 
   async #stop(): Promise<void> {
     await Promise.all([...this.#workers].map((worker) => worker[Symbol.asyncDispose]()))
+    await this.#context.enqueuer.stop()
     await this.#waker.stop()
     await this.#results.stop()
     await this.#listener.stop()
@@ -316,7 +317,6 @@ export class Celeriac implements AsyncDisposable {
   }
 
   async #source(): Promise<DatabaseInput> {
-    this.#assertOpen('connect')
     const { database } = this.#options
     if (database !== 'embedded') return database
     const { startEmbedded } = await import('./embedded/index.ts')
@@ -355,7 +355,6 @@ function definitionOf(
     options: resolved,
     schema: options.args ?? null,
     place,
-    arity: handler === null ? 0 : Math.max(0, handler.length - (bound ? 1 : 0)),
     run: call === null ? null : bound ? (job, args) => call(job, ...args) : (_, args) => call(...args),
   }
 }

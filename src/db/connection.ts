@@ -86,6 +86,14 @@ export function isConnectionError(error: unknown): boolean {
   )
 }
 
+/**
+ * Whether the server refused a statement for what it holds: sent again it would be refused again. Anything else may
+ * pass: an outage, a lock, a cancelled statement, a full disk.
+ */
+export function isContentError(error: unknown): boolean {
+  return /^(21|22|23|54)/.test(sqlStateOf(error))
+}
+
 /** SQLSTATE of a driver's error; `''` for anything else. */
 export function sqlStateOf(error: unknown): string {
   return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : ''

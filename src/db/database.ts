@@ -48,6 +48,7 @@ export class Database implements Executor {
   #opening: Promise<pg.Pool> | undefined
   #pool: pg.Pool | undefined
   #owned = false
+  #closed = false
 
   constructor(options: DatabaseOptions) {
     this.schema = assertSchemaName(options.schema)
@@ -56,6 +57,7 @@ export class Database implements Executor {
 
   /** The pool; opened by the first statement. */
   async pool(): Promise<pg.Pool> {
+    if (this.#closed) throw new CeleriacError('APP_CLOSED', { action: 'connect' })
     if (this.#pool !== undefined) return this.#pool
     this.#opening ??= this.#open()
     return this.#opening
@@ -63,7 +65,7 @@ export class Database implements Executor {
 
   /** Runs one statement on a connection of the pool. */
   async query(statement: Statement): Promise<readonly Row[]> {
-    const pool = this.#pool ?? (await this.pool())
+    const pool = await this.pool()
     try {
       return (await pool.query(toQuery(statement))).rows
     } catch (error) {
@@ -136,6 +138,7 @@ export class Database implements Executor {
 
   /** Closes the pool if it is our own; one that was given to us stays open. */
   async close(): Promise<void> {
+    this.#closed = true
     const pool = await this.#opening?.catch(() => undefined)
     if (pool !== undefined && this.#owned && !pool.ended) await pool.end()
   }

@@ -37,6 +37,7 @@ export class Enqueuer {
   #waiting: Caller[] = []
   #flights = 0
   #scheduled = false
+  readonly #landed: (() => void)[] = []
 
   constructor(database: Database, waker: Waker) {
     this.#database = database
@@ -63,14 +64,32 @@ export class Enqueuer {
   async enqueueIn(tx: unknown, jobs: Iterable<NewJob> | AsyncIterable<NewJob>): Promise<void> {
     const { executor, onceEnded } = callerTransaction(tx)
     const due = new Due()
-    for await (const batch of batches(jobs)) due.add(batch, await this.#insert(batch, executor))
+    // All are encoded before the first is written: a bad one must not leave the others in a transaction that goes on.
+    const all: NewJob[] = []
+    for await (const job of jobs) all.push(job)
+    for await (const batch of batches(all)) due.add(batch, await this.#insert(batch, executor))
     if (onceEnded === null) this.#waker.later(due.queues, due.earliestUs)
     else onceEnded(() => this.#waker.wake(due.queues, due.earliestUs))
   }
 
   /** Inserts any number of jobs: all of them or none. */
   async enqueueMany(jobs: Iterable<NewJob> | AsyncIterable<NewJob>): Promise<void> {
-    const iterator = batches(jobs)[Symbol.asyncIterator]()
+    const iterator = batches(jobs)
+    try {
+      await this.#insertAll(iterator)
+    } finally {
+      await iterator.return(undefined)
+    }
+  }
+
+  /** Sends what is waiting; resolves when nothing is under way any more. */
+  async stop(): Promise<void> {
+    while (this.#waiting.length > 0 || this.#flights > 0 || this.#scheduled) {
+      await new Promise<void>((resolve) => this.#landed.push(resolve))
+    }
+  }
+
+  async #insertAll(iterator: AsyncGenerator<readonly NewJob[]>): Promise<void> {
     const first = await iterator.next()
     if (first.done === true) return
     const second = await iterator.next()
@@ -112,6 +131,7 @@ export class Enqueuer {
       void this.#send(callers).finally(() => {
         this.#flights -= 1
         this.#schedule()
+        for (const resolve of this.#landed.splice(0)) resolve()
       })
     }
   }

@@ -1,5 +1,11 @@
 import { type Duration, formatMs, toMs } from '../base/duration.ts'
-import { CeleriacError, JobCancelledError, JobFailedError, ResultTimeoutError } from '../base/errors.ts'
+import {
+  CeleriacError,
+  isCeleriacError,
+  JobCancelledError,
+  JobFailedError,
+  ResultTimeoutError,
+} from '../base/errors.ts'
 import { type Codec, decodeValue } from '../base/json.ts'
 import { restoreError, type StoredError } from '../base/thrown.ts'
 import { cancelJobs, forgetJobs, retryJobs } from '../db/calls/job.ts'
@@ -109,7 +115,8 @@ export class JobHandle<Result = unknown> {
           jobId: this.id,
           progress: (stored) => sink.push(stored),
           seen: () => sink.end(),
-          failed: (error) => sink.fail(error),
+          // Whoever only watches need not know that the app has stopped.
+          failed: (error) => (isCeleriacError(error, 'APP_CLOSED') ? sink.end() : sink.fail(error)),
         }),
       (stored) => decodeValue(stored, codec),
     )

@@ -175,13 +175,6 @@ class Calls<Args extends readonly unknown[], Result> implements TaskCall<Args, R
   #newJob(args: Args): NewJob {
     const task = this.#task
     if (!Array.isArray(args)) throw rejected(task.name, 'must be a list of positional arguments')
-    // A schema may fill in what is left out; it has had its say.
-    if (task.schema === null && args.length < task.arity) {
-      throw rejected(
-        task.name,
-        `takes ${task.arity} argument${task.arity === 1 ? '' : 's'}, got ${args.length}`,
-      )
-    }
     const { maxArgsBytes, codec } = this.#context
     const parent = jobStorage.getStore()
     return {

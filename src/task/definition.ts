@@ -17,8 +17,6 @@ export interface TaskDefinition {
   readonly run: ((job: JobContext, args: readonly unknown[]) => unknown) | null
   readonly schema: StandardSchemaV1 | null
   readonly options: ResolvedTaskOptions
-  /** Number of parameters the handler declares without defaults, to refuse a call with too few. */
-  readonly arity: number
   /** Where it was defined, for the message when it is defined twice. */
   readonly place: string
 }

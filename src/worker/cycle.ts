@@ -1,14 +1,14 @@
 import { CeleriacError } from '../base/errors.ts'
 import { type ClaimedGroup, type ClaimedRow, type TurnAnswer, workCycle } from '../db/calls/work-cycle.ts'
 import { releaseWorkerJobs } from '../db/calls/worker.ts'
-import { isConnectionError } from '../db/connection.ts'
+import { isContentError } from '../db/connection.ts'
 import type { Database } from '../db/database.ts'
 import type { Bus } from '../event/bus.ts'
 import type { Registry } from '../task/registry.ts'
 import { Alarm } from './alarm.ts'
 import { announceClaim, announceOutcome, factsOf } from './announce.ts'
 import { Attempt, type AttemptHost } from './attempt.ts'
-import { cancel, type Done, type ExecuteContext, execute } from './execute.ts'
+import { cancel, type Done, type ExecuteContext, execute, givenUp } from './execute.ts'
 import { Floors } from './floors.ts'
 import type { ResolvedWorkerOptions } from './options.ts'
 import type { Outcome } from './outcome.ts'
@@ -70,13 +70,16 @@ export class Cycle {
   /** A look came back short, so a full one should follow. */
   #short = false
   #claiming = true
+  /** Nothing is sent and nothing begins: this life of the worker is over, the next has not begun. */
+  #suspended = false
   #failures = 0
   #pausedUntil = 0
   /** A claim's answer got lost: the table may say that we hold jobs we have never heard of. */
   #unsure = false
   #reconciling = false
   #nextDueAt = Number.POSITIVE_INFINITY
-  #drained: (() => void)[] = []
+  readonly #drained: (() => void)[] = []
+  readonly #landed: (() => void)[] = []
   #budget = Number.POSITIVE_INFINITY
   #started = 0
 
@@ -166,11 +169,29 @@ export class Cycle {
     this.#schedule()
   }
 
-  /** Everything it holds is not its own any more. */
-  loseAll(): void {
+  #loseAll(): void {
     for (const id of [...this.#running.keys()]) this.lose(id)
     this.#ready.takeAll()
     while (this.#outcomes.take() !== undefined);
+  }
+
+  /**
+   * Everything it holds is not its own any more; nothing is sent or begun until `resume()`.
+   *
+   * @returns once no call is under way: whatever such a call claimed is in the table by then, and nowhere else
+   */
+  async abandon(): Promise<void> {
+    this.#suspended = true
+    this.#loseAll()
+    if (this.#lanes > 0) await new Promise<void>((resolve) => this.#landed.push(resolve))
+    this.#loseAll()
+  }
+
+  /** Goes on, in a new life. */
+  resume(): void {
+    this.#suspended = false
+    this.#unsure = false
+    this.wake()
   }
 
   /** Claims nothing more, and gives back what has not begun. */
@@ -188,7 +209,7 @@ export class Cycle {
   /** Gives back what still runs: its handler is fenced from now on. */
   releaseAll(): void {
     for (const attempt of [...this.#running.values()]) {
-      if (attempt.end()) this.#done(attempt, { kind: 'released' })
+      if (attempt.end()) this.#done(attempt, givenUp(attempt))
     }
   }
 
@@ -214,6 +235,11 @@ export class Cycle {
   }
 
   #pass(): void {
+    if (this.#lanes === 0) for (const resolve of this.#landed.splice(0)) resolve()
+    if (this.#suspended) {
+      this.#tellDrained()
+      return
+    }
     this.#startReady()
     const now = performance.now()
     if (now < this.#pausedUntil) {
@@ -229,9 +255,12 @@ export class Cycle {
       if (this.#outcomes.size === 0 && wanted === 0) break
       void this.#turn(wanted)
     }
-    if (this.held === 0 && this.#lanes === 0) {
-      for (const resolve of this.#drained.splice(0)) resolve()
-    }
+    this.#tellDrained()
+  }
+
+  #tellDrained(): void {
+    if (this.held > 0 || this.#lanes > 0) return
+    for (const resolve of this.#drained.splice(0)) resolve()
   }
 
   #wanted(now: number): number {
@@ -340,13 +369,12 @@ export class Cycle {
 
   /** What could not be settled is kept; a claim whose answer got lost may have taken jobs, which are given back. */
   #refused(error: unknown, settlement: Settlement, claimed: boolean): void {
-    const connection =
-      isConnectionError(error) || (error instanceof CeleriacError && error.code === 'CONNECT_FAILED')
-    if (connection || settlement.size === 0) this.#outcomes.putBack(settlement)
+    const refused = isContentError(error)
+    if (!refused || settlement.size === 0) this.#outcomes.putBack(settlement)
     else if (settlement.size > 1) this.#outcomes.putBack(...settlement.halves())
     else this.#sanitise(settlement, error)
     if (claimed) this.#unsure = true
-    this.#pause(connection || settlement.size === 0)
+    this.#pause(!refused || settlement.size === 0)
     this.#host.bus.emit('error', { during: 'settling and claiming', error })
   }
 
@@ -407,7 +435,7 @@ export class Cycle {
   }
 
   #startReady(): void {
-    if (this.#starting) return
+    if (this.#starting || this.#suspended) return
     this.#starting = true
     while (this.#running.size < this.#options.concurrency && !this.#outcomes.full) {
       const next = this.#ready.next()
@@ -429,6 +457,7 @@ export class Cycle {
 
   #releaseReady(): void {
     const unstarted = this.#ready.takeAll()
+    this.#budget += unstarted.length
     for (const { attempt } of unstarted) {
       if (attempt.end()) this.#outcomes.add(attempt, { kind: 'released' })
     }

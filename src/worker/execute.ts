@@ -2,6 +2,7 @@ import { type BackoffPolicy, backoffFromJson } from '../base/backoff.ts'
 import { formatMs } from '../base/duration.ts'
 import { CeleriacError, isCeleriacError, JobCancelledError } from '../base/errors.ts'
 import { type Codec, decodeArgs, encodeResult } from '../base/json.ts'
+import { serialiseThrown } from '../base/thrown.ts'
 import { jobStorage } from '../task/current-job.ts'
 import { issuesText, validateArgs } from '../task/schema.ts'
 import type { Attempt } from './attempt.ts'
@@ -100,7 +101,7 @@ function success(attempt: Attempt, value: unknown, { codec, maxResultBytes }: Ex
 function failure(attempt: Attempt, thrown: unknown): Outcome {
   const reason = attempt.abortReason
   if (reason instanceof JobCancelledError) return { kind: 'cancelled', reason: reason.reason }
-  if (isCeleriacError(reason, 'WORKER_STATE')) return { kind: 'released' }
+  if (isCeleriacError(reason, 'WORKER_STATE')) return givenUp(attempt)
   // A handler that gave way to its signal shows an AbortError; what made it give way says more.
   const cause = isCeleriacError(reason, 'SOFT_TIME_LIMIT') && isAbortError(thrown) ? reason : thrown
   return outcomeOf(cause, {
@@ -110,6 +111,13 @@ function failure(attempt: Attempt, thrown: unknown): Outcome {
     backoff: backoffOf(attempt),
     options: attempt.definition.options,
   })
+}
+
+/** The outcome of an attempt that its worker cannot wait for any longer: others run the job, unless it may begin only once. */
+export function givenUp(attempt: Attempt): Outcome {
+  if (attempt.rowOptions?.atMostOnce !== true) return { kind: 'released' }
+  const thrown = new CeleriacError('WORKER_LOST', { jobId: attempt.id, losses: 1 })
+  return { kind: 'errored', error: serialiseThrown(thrown), thrown, delayMs: null, expected: false }
 }
 
 function backoffOf(attempt: Attempt): BackoffPolicy {

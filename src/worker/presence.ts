@@ -92,10 +92,9 @@ export class Presence {
 
   /** Beats once, now. */
   async beat(): Promise<void> {
-    if (this.#beating || this.#stopped) return
+    if (this.#beating || this.#stopped || !this.#registered) return
     this.#beating = true
     try {
-      if (!this.#registered) await this.restart()
       const id = this.#id
       const answer = await recordHeartbeat(
         this.#database,

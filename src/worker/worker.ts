@@ -6,7 +6,7 @@
 import { type Duration, toMs } from '../base/duration.ts'
 import { CeleriacError } from '../base/errors.ts'
 import type { Codec } from '../base/json.ts'
-import { announceIdle, type HeartbeatAnswer } from '../db/calls/worker.ts'
+import { announceIdle, type HeartbeatAnswer, releaseWorkerJobs } from '../db/calls/worker.ts'
 import type { Database } from '../db/database.ts'
 import type { Listener } from '../db/listener.ts'
 import type { Bus } from '../event/bus.ts'
@@ -167,6 +167,7 @@ export class Worker implements AsyncDisposable {
    */
   async drain({ max, deadlineMs }: { readonly max: number; readonly deadlineMs: number }): Promise<number> {
     const deadline = performance.now() + deadlineMs
+    if (this.#context.registry.runnable().length === 0) return 0
     this.#cycle.limit(max)
     await this.start()
     const { bus } = this.#context
@@ -269,12 +270,32 @@ export class Worker implements AsyncDisposable {
     const { bus } = this.#context
     if (!known) {
       bus.emit('worker:evicted', { workerId: this.id, running: this.#cycle.running })
-      this.#cycle.loseAll()
-      void this.#presence.beat()
+      void this.#startAnew()
       return
     }
     for (const jobId of lost) this.#cycle.lose(jobId)
     for (const { id, reason } of cancelled) this.#cycle.cancel(id, reason === '' ? 'cancelled' : reason)
+  }
+
+  /**
+   * Others took this worker for dead and run its jobs: it drops everything and goes on under a new id. What a call
+   * under way may have claimed for the old one goes back first.
+   */
+  async #startAnew(): Promise<void> {
+    const { database, bus } = this.#context
+    const old = this.id
+    await this.#cycle.abandon()
+    for (;;) {
+      try {
+        await releaseWorkerJobs(database, old, [])
+        if (this.#state === 'running') await this.#presence.restart()
+        break
+      } catch (error) {
+        bus.emit('error', { during: 'starting anew', error })
+        await new Promise((resolve) => setTimeout(resolve, BEAT_MS / 3))
+      }
+    }
+    this.#cycle.resume()
   }
 
   /** Whatever was announced while nobody listened was missed: look, and beat before anybody wonders. */

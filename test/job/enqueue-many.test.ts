@@ -93,7 +93,7 @@ describe('enqueueMany', () => {
     expect(await jobsOf('many.throws')).toBe(0)
   })
 
-  test.fails('closes the iterable when the server refuses', async () => {
+  test('closes the iterable when the server refuses', async () => {
     await database.query(`create function refuse_all() returns trigger language plpgsql as
       $$ begin raise exception 'refused' using errcode = '23514'; end $$`)
     await database.query(`create trigger refuse_all before insert on celeriac.jobs for each row

@@ -146,7 +146,7 @@ describe('tx as a pg client', () => {
     await client.query('commit')
   })
 
-  test.fails('enqueues none of many when one is bad, though the caller commits', async () => {
+  test('enqueues none of many when one is bad, though the caller commits', async () => {
     const task = apps.app().task('none', (n: number) => n)
     const items = Array.from({ length: 3_000 }, (_, n) => [n === 2_500 ? Number.NaN : n] as [number])
     await client.query('begin')

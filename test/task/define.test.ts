@@ -112,19 +112,6 @@ describe('task', () => {
     expect(() => app.task('a b', () => 1)).toThrow(expect.objectContaining({ code: 'NAME_INVALID' }))
   })
 
-  test('refuses too few arguments before anything is written', async () => {
-    const app = apps.app()
-    const before = await rows()
-    const add = app.task('a', (x: number, y: number) => x + y)
-    // @ts-expect-error: plain JavaScript can do this
-    expect(await rejection(add.enqueue(1))).toEqual({
-      name: 'CeleriacError',
-      code: 'ARGS_REJECTED',
-      message: 'arguments of "a" are invalid: takes 2 arguments, got 1',
-    })
-    expect(await rows()).toBe(before)
-  })
-
   test('does not count a parameter that has a default', async () => {
     const app = apps.app()
     // The default alone gives the parameter no type next to a generic.
@@ -133,8 +120,8 @@ describe('task', () => {
     expect(await (await add.enqueue(2)).result()).toBe(42)
   })
 
-  // An optional parameter counts in `function.length`: what compiles is refused when it runs.
-  test.fails('does not ask for a parameter that is optional', async () => {
+  // It counts in `function.length`, so that the number of arguments is for the types to check.
+  test('does not ask for a parameter that is optional', async () => {
     const app = apps.app()
     const greet = app.task('a', (name: string, title?: string) => `${title ?? ''}${name}`)
     expect((await greet.enqueue('Ada')).id).toBeTypeOf('string')

@@ -87,7 +87,7 @@ begin
         id, attempt, token, case next_state when 'pending' then 'retry' else next_state::text end, worker_id, claimed_at,
         v_now, case next_state when 'pending' then v_now + delay end, error
       from mine
-      where kind = 'errored' or kind = 'discarded'
+      where kind in ('errored', 'discarded') and (options is null or not options ? 'forget')
     ), returned as (
       update celeriac.jobs as job
       set worker_id = null,
