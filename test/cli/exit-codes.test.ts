@@ -1,3 +1,4 @@
+import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
 import { useDatabase } from '../support/postgres.ts'
 import { until } from '../support/until.ts'
@@ -149,7 +150,7 @@ describe('the database', () => {
 
   test('of an app is its own: another one given is refused', async () => {
     const other = 'postgresql://ada:hush@127.0.0.1:1/other'
-    const fixed = new URL('fixtures/fixed.ts', import.meta.url).pathname
+    const fixed = fileURLToPath(new URL('fixtures/fixed.ts', import.meta.url))
     const { exitCode, stderr } = await cli(['worker', '--app', fixed, '--database', other])
     expect(exitCode).toBe(2)
     expect(stderr).toMatch(

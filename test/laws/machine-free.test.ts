@@ -15,6 +15,13 @@ describe('the repository is of no machine', () => {
     expect(placesIn(texts, folders)).toEqual([])
   })
 
+  test('no file takes a URL for a path: a space would be %20', () => {
+    expect(
+      placesIn(texts, /import\.meta\.url\)\.pathname/g),
+      'use fileURLToPath, or import.meta.dirname',
+    ).toEqual([])
+  })
+
   test('no file names a registry, so that everybody may use their own', () => {
     const registries = /registry\.(npmjs|yarnpkg)\.\w+|^(@\w+:)?registry\s*=|_authToken|npm\.pkg\.github/gm
     expect(placesIn(texts, registries)).toEqual([])

@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
 import { sqlFiles } from '../../src/migrate/sql-source.ts'
 import { useDatabase } from '../support/postgres.ts'
@@ -57,7 +58,7 @@ test('migrations are numbered without a gap', () => {
 })
 
 function typescriptOf(folder: string): string[] {
-  const root = new URL(`${folder}/`, import.meta.url).pathname
+  const root = fileURLToPath(new URL(`${folder}/`, import.meta.url))
   return readdirSync(root, { recursive: true, encoding: 'utf8' })
     .filter((path) => basename(path).endsWith('.ts'))
     .map((path) => readFileSync(join(root, path), 'utf8'))

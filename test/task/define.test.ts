@@ -94,7 +94,7 @@ describe('task', () => {
     const { code, message } = error as CeleriacError
     expect(code).toBe('TASK_EXISTS')
     expect(message).toMatch(
-      /^task "twice" is defined twice: \S*define\.test\.ts:\d+ and \S*define\.test\.ts:\d+$/,
+      /^task "twice" is defined twice: .*define\.test\.ts:\d+ and .*define\.test\.ts:\d+$/,
     )
   })
 
