@@ -23,8 +23,10 @@ export function clientConfig(config: pg.PoolConfig, role: string): pg.ClientConf
 /** The settings behind an input; those of a user's pool are read from the pool. */
 export function poolConfig(input: DatabaseInput): pg.PoolConfig {
   if (typeof input === 'string') return { connectionString: input }
-  if (isPool(input)) return input.options
-  return input
+  if (!isPool(input)) return input
+  const { options } = input
+  // A pool hides its password from copies.
+  return { ...options, ...(options.password !== undefined && { password: options.password }) }
 }
 
 /** Whether a value is a `pg.Pool`, also one of another copy of the package. */
@@ -48,8 +50,11 @@ export function openPool(input: DatabaseInput, max: number): pg.Pool {
   const pool = isPool(input)
     ? input
     : new pg.Pool({ max, allowExitOnIdle: true, ...clientConfig(poolConfig(input), 'pool') })
-  pool.on('error', ignore)
-  pool.on('connect', (client) => client.on('error', ignore))
+  // Several apps may share a pool; one listener does for all.
+  if (!pool.listeners('error').includes(ignore)) {
+    pool.on('error', ignore)
+    pool.on('connect', (client) => client.on('error', ignore))
+  }
   return pool
 }
 
