@@ -28,9 +28,10 @@ export interface CycleHost extends AttemptHost {
   readonly hearing: () => boolean
   /** Stores the last progress of an attempt before it is settled; null when there is nothing to store. */
   readonly lastReport: (attempt: Attempt) => Promise<void> | null
-  /** Jobs were settled; the second list went back to their queues for a later attempt. */
+  /** Jobs are settled for good; `listenedTo`: some process waits for results. */
   readonly settled: (jobIds: readonly string[], listenedTo: boolean) => void
-  readonly returned: (queue: string, delayMs: number) => void
+  /** A job went back to its queue. @param runAtUs - from when on it is due, in µs since 1970 by the database's clock */
+  readonly returned: (queue: string, runAtUs: bigint) => void
   /** Says that the worker is about to sleep; resolves when others can know. */
   readonly announceIdle: () => Promise<void>
 }
@@ -80,6 +81,8 @@ export class Cycle {
   #nextDueAt = Number.POSITIVE_INFINITY
   readonly #drained: (() => void)[] = []
   readonly #landed: (() => void)[] = []
+  /** By how much the database's clock is ahead of ours, as of the last answer. */
+  #clockAheadMs = 0
   #budget = Number.POSITIVE_INFINITY
   #started = 0
 
@@ -116,6 +119,11 @@ export class Cycle {
     return this.#sleep.takeSlept()
   }
 
+  /** A heartbeat was written with that answer. */
+  beaten(slept: boolean): void {
+    if (this.#sleep.beaten(slept)) this.wake()
+  }
+
   /** Attempts that have run for at least this long, for the heartbeat to ask about. */
   attemptsOlderThan(ms: number, most: number): { id: string; token: number }[] {
     const before = performance.now() - ms
@@ -140,8 +148,8 @@ export class Cycle {
   wakeFor(queue: string, runAtUs: bigint): void {
     if (!this.#turns.names.includes(queue)) return
     this.#floors.lower(queue, runAtUs)
-    const inMs = Number(runAtUs / 1000n) - Date.now()
-    // The two clocks may disagree a little; a look too early comes back with the right time to look again.
+    const inMs = Number(runAtUs / 1000n) - (Date.now() + this.#clockAheadMs)
+    // A look too early comes back with the right time to look again.
     if (inMs > 1_000) this.#alarm.set(performance.now() + inMs)
     else this.wake()
   }
@@ -191,6 +199,7 @@ export class Cycle {
   resume(): void {
     this.#suspended = false
     this.#unsure = false
+    this.#sleep.beaten(false)
     this.wake()
   }
 
@@ -298,6 +307,7 @@ export class Cycle {
       })
       if (full) this.#floors.lookedFully(performance.now(), performance.now() - begun)
       this.#failures = 0
+      this.#clockAheadMs = answer.nowMs - Date.now()
       this.#accept(answer, settlement)
       if (wanted > 0) this.#learn(answer, { wanted, full, epoch })
     } catch (error) {
@@ -496,7 +506,8 @@ export class Cycle {
   /** A job went back to its queue: for others to know, and for us to be awake when it is due. */
   #returned(queue: string, delayMs: number, released: boolean): void {
     if (released) this.#floors.lower(queue, 0n)
-    this.#host.returned(queue, released ? -1 : delayMs)
+    const dueMs = Date.now() + this.#clockAheadMs + delayMs
+    this.#host.returned(queue, released ? 0n : BigInt(Math.round(dueMs)) * 1000n)
     const dueAt = performance.now() + Math.max(1, delayMs + 1)
     if (dueAt < this.#nextDueAt) {
       this.#nextDueAt = dueAt

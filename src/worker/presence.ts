@@ -27,7 +27,8 @@ export interface PresenceHost {
     readonly stats: Readonly<Record<string, number>>
     readonly attempts: readonly { readonly id: string; readonly token: number }[]
   }
-  readonly answered: (answer: HeartbeatAnswer) => void
+  /** @param idle - what the heartbeat said of that */
+  readonly answered: (answer: HeartbeatAnswer, idle: boolean) => void
   readonly failed: (error: unknown) => void
 }
 
@@ -96,19 +97,20 @@ export class Presence {
     this.#beating = true
     try {
       const id = this.#id
+      const snapshot = this.#host.snapshot(ASK_AFTER_MS, MOST_ASKED)
       const answer = await recordHeartbeat(
         this.#database,
         {
           id,
           tasks: this.#host.tasks(),
           leads: this.#leads,
-          ...this.#host.snapshot(ASK_AFTER_MS, MOST_ASKED),
+          ...snapshot,
         },
         this.#listener.session,
       )
       this.#leads = answer.leads
       if (!answer.known) this.#registered = false
-      this.#host.answered(answer)
+      this.#host.answered(answer, snapshot.idle)
     } catch (error) {
       this.#leads = false
       this.#host.failed(error)

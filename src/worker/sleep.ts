@@ -43,11 +43,22 @@ export class Sleep {
     lookAgain(performance.now() + SECOND_LOOK_MS)
   }
 
-  /** Whether it slept since this was last asked, for the heartbeat to say; once it did not, the row says so. */
+  /** Whether it slept since this was last asked, for the heartbeat to say. */
   takeSlept(): boolean {
     const slept = this.#slept || this.#asleep
     this.#slept = false
-    if (!slept) this.#announced = false
     return slept
+  }
+
+  /**
+   * A heartbeat was written that says whether it slept. One that says no may have overtaken an announcement, so that
+   * sleeping has to be announced again.
+   *
+   * @returns whether it sleeps and nobody knows
+   */
+  beaten(slept: boolean): boolean {
+    if (slept) return false
+    this.#announced = false
+    return this.#asleep
   }
 }

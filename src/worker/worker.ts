@@ -76,7 +76,7 @@ export class Worker implements AsyncDisposable {
         stats: { started: this.#cycle.started },
         attempts: this.#cycle.attemptsOlderThan(askAfterMs, most),
       }),
-      answered: (answer) => this.#answered(answer),
+      answered: (answer, idle) => this.#answered(answer, idle),
       failed: (error) => bus.emit('error', { during: 'the heartbeat', error }),
     })
     this.#reports = new ProgressReports({
@@ -266,13 +266,14 @@ export class Worker implements AsyncDisposable {
     this.#cycle.cancel(jobId, 'cancelled')
   }
 
-  #answered({ known, lost, cancelled }: HeartbeatAnswer): void {
+  #answered({ known, lost, cancelled }: HeartbeatAnswer, idle: boolean): void {
     const { bus } = this.#context
     if (!known) {
       bus.emit('worker:evicted', { workerId: this.id, running: this.#cycle.running })
       void this.#startAnew()
       return
     }
+    this.#cycle.beaten(idle)
     for (const jobId of lost) this.#cycle.lose(jobId)
     for (const { id, reason } of cancelled) this.#cycle.cancel(id, reason === '' ? 'cancelled' : reason)
   }
@@ -329,10 +330,7 @@ export class Worker implements AsyncDisposable {
         results.settledHere(jobIds)
         if (listenedTo) waker.settled(jobIds)
       },
-      returned: (queue, delayMs) => {
-        const dueUs = delayMs < 0 ? 0n : BigInt(Math.round((Date.now() + delayMs) * 1000))
-        waker.wake([queue], dueUs)
-      },
+      returned: (queue, runAtUs) => waker.wake([queue], runAtUs),
       announceIdle: () => announceIdle(database, this.id),
     }
   }

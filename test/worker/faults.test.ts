@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { blocked, eventsOf, gate, nextEvent, useApps, whileLocked } from '../support/apps.ts'
 import { useDatabase } from '../support/postgres.ts'
 import { until } from '../support/until.ts'
@@ -71,6 +71,54 @@ describe('at most once', () => {
     await apps.worker(app)
     const settled = await handle.settled({ timeout: '3s' })
     expect([settled.ok, runs]).toEqual([false, 1])
+  })
+})
+
+describe('the first heartbeat', () => {
+  test('does not take back that the worker sleeps: a wake-up finds it from its first nap on', async () => {
+    const producer = apps.app()
+    const waits: number[] = []
+    for (let round = 0; round < 5; round++) {
+      const app = apps.app()
+      const name = `fault.nap.${round}`
+      app.task(name, () => undefined)
+      const worker = await apps.worker(app, { queues: [name] })
+      await until(async () => {
+        const [row] = await database.query<{ idle: boolean }>(
+          'select idle from celeriac.workers where id = $1',
+          [worker.id],
+        )
+        return row?.idle
+      })
+      const begun = performance.now()
+      const handle = await producer.enqueue(name, [], { queue: name })
+      await handle.result({ timeout: '15s' })
+      waits.push(performance.now() - begun)
+      await worker.stop()
+    }
+    // A lost wake-up costs the rest of a heartbeat or a poll, which are 3 and 10 s.
+    expect(Math.max(...waits)).toBeLessThan(1_500)
+  })
+})
+
+describe('a clock of our own that is behind', () => {
+  test('delays nothing: the database says what is due', async () => {
+    const app = apps.app()
+    const task = app.task('fault.clock', () => 'done')
+    await apps.worker(app)
+    const real = Date.now
+    const spy = vi.spyOn(Date, 'now').mockImplementation(() => real() - 3_600_000)
+    onTestFinished(() => spy.mockRestore())
+    // The first one is found by any look; the ones after it only when the wake-up is believed.
+    for (let round = 0; round < 3; round++) {
+      expect(await (await task.enqueue()).result({ timeout: '3s' })).toBe('done')
+      await until(async () => {
+        const [row] = await database.query<{ idle: boolean }>(
+          'select bool_and(idle) as idle from celeriac.workers',
+        )
+        return row?.idle
+      })
+    }
   })
 })
 
