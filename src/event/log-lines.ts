@@ -11,7 +11,7 @@ export function writeLogLines(bus: Bus, log: Log): void {
     name: Name,
     level: 'error' | 'warn' | 'info' | 'debug',
     message: string,
-    facts: (event: Events[Name]) => object = (event) => event as object,
+    facts: (event: Events[Name]) => object = factsOf,
   ): void => {
     bus.on(name, (event) => log.write((logger) => logger[level](facts(event), message)))
   }
@@ -57,6 +57,13 @@ export function writeLogLines(bus: Bus, log: Log): void {
   on('job:snoozed', 'debug', 'job snoozed')
   on('job:cancelled', 'debug', 'job cancelled')
   on('job:released', 'debug', 'job released')
+}
+
+/** A worker's name under a key of its own: a logger has a name as well, and JSON would hold both. */
+function factsOf(event: object): object {
+  if (!('name' in event)) return event
+  const { name, ...rest } = event
+  return { ...rest, worker: name }
 }
 
 function messageOf(error: unknown): string {

@@ -1,4 +1,4 @@
-import { chmod, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, mkdtemp, readdir, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { delimiter, dirname, join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -20,7 +20,11 @@ describe('README runs', () => {
 
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'celeriac readme '))
-    await symlink(join(ROOT, 'node_modules'), join(folder, 'node_modules'), 'junction')
+    await mkdir(join(folder, 'node_modules/.bin'), { recursive: true })
+    for (const name of await readdir(join(ROOT, 'node_modules'))) {
+      if (name.startsWith('.')) continue
+      await symlink(join(ROOT, 'node_modules', name), join(folder, 'node_modules', name), 'junction')
+    }
     await writeFile(join(folder, 'package.json'), '{ "type": "module" }')
     await writeTools(folder)
     for (const { name, text } of programs()) await writeFile(join(folder, name), text)
@@ -122,24 +126,18 @@ function promisedBy({ language, text }: Block): string[] {
 }
 
 async function writeTools(folder: string): Promise<void> {
-  const { mkdir } = await import('node:fs/promises')
-  const bin = join(folder, 'bin')
-  await mkdir(bin)
-  const tool = async (name: string, text: string): Promise<void> => {
-    await writeFile(join(bin, name), text)
-    await chmod(join(bin, name), 0o755)
+  const tool = async (path: string, text: string): Promise<void> => {
+    await writeFile(join(folder, path), `#!/bin/sh\n${text}\n`)
+    await chmod(join(folder, path), 0o755)
   }
-  await tool(
-    'npx',
-    `#!/bin/sh\n[ "$1" = celeriac ] || { echo "not ours: npx $1" >&2; exit 1; }\nshift\nexec node "${ROOT}src/cli/main.ts" "$@"\n`,
-  )
+  await mkdir(join(folder, 'bin'))
+  await tool('node_modules/.bin/celeriac', `exec node "${ROOT}src/cli/main.ts" "$@"`)
+  // As npx does, it runs the command as a child that gets no signals.
+  await tool('bin/npx', '[ "$1" = celeriac ] || exit 127\nnode_modules/.bin/"$@"')
   const scripts = Object.keys(manifest.scripts).map((name) => `"run ${name}"`)
-  await tool(
-    'npm',
-    `#!/bin/sh\ncase "$1 $2" in "ci "|"test "|${scripts.join('|')}) exit 0;; *) echo "not there: npm $*" >&2; exit 1;; esac\n`,
-  )
+  await tool('bin/npm', `case "$1 $2" in "ci "|"test "|${scripts.join('|')}) ;; *) exit 127;; esac`)
   const { code } = await run('psql', ['--version'], { cwd: folder })
   if (code === 0) return
   console.warn('psql is not installed: README is tried with a stand-in of a few lines')
-  await tool('psql', `#!/bin/sh\nexec node "${ROOT}test/support/psql.ts" "$@"\n`)
+  await tool('bin/psql', `exec node "${ROOT}test/support/psql.ts" "$@"`)
 }
