@@ -1,7 +1,7 @@
 import type { CompiledQuery } from 'kysely'
 import { CeleriacError } from '../base/errors.ts'
 import { preview } from '../base/text.ts'
-import { isPool } from './connection.ts'
+import { isPool, sqlStateOf } from './connection.ts'
 import type { Executor, Row, Statement } from './database.ts'
 
 /** A pg client in the middle of a transaction, as far as we use it. */
@@ -45,6 +45,20 @@ interface ConnectionLike {
  * `TX_ABORTED` for a client that is not in a usable transaction, `TX_UNSUPPORTED` for anything unknown.
  */
 export function callerTransaction(tx: unknown): CallerTransaction {
+  const { executor, onceEnded } = recognise(tx)
+  const query = async (statement: Statement): Promise<readonly Row[]> => {
+    try {
+      return await executor.query(statement)
+    } catch (error) {
+      // Only a pg client says so beforehand, and it too learns of it a moment after the error.
+      if (sqlStateOf(error) === '25P02') throw new CeleriacError('TX_ABORTED', {}, { cause: error })
+      throw error
+    }
+  }
+  return { executor: { query }, onceEnded }
+}
+
+function recognise(tx: unknown): CallerTransaction {
   if (typeof tx === 'function') return plain((text, values) => (tx as QueryFunction)(text, values))
   if (typeof tx !== 'object' || tx === null) throw unsupported(tx)
   if (isPool(tx)) throw new CeleriacError('TX_POOL', {})

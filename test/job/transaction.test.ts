@@ -217,11 +217,11 @@ describe('tx', () => {
     expect(await database.query('select from celeriac.jobs')).toHaveLength(before.length)
   })
 
-  test('B-53 refuses a transaction that is aborted already', async () => {
+  test.each(FORMS)('B-53 as %s refuses a transaction that is aborted already', async (_, tx) => {
     const task = apps.app().task('t', () => 1)
     await client.query('begin')
     await client.query('select 1 / 0').catch(() => undefined)
-    expect(await rejection(task.with({ tx: client }).enqueue())).toEqual({
+    expect(await rejection(task.with({ tx: tx() }).enqueue())).toEqual({
       name: 'CeleriacError',
       code: 'TX_ABORTED',
       message: 'the transaction passed as tx is already aborted by an earlier error; roll it back',
