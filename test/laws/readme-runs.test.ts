@@ -83,11 +83,11 @@ describe('README runs', () => {
     return { code: 0, stdout: '', stderr: '' }
   }
 
-  /** A shell that stops at the first failure and waits for what it has started. */
+  /** A shell that stops at the first failure, and leaves nothing running. */
   function shell(text: string): Promise<Ran> {
     const tools = [join(folder, 'bin'), dirname(process.execPath), process.env.PATH ?? '']
     const { NODE_OPTIONS: _, VITEST: __, ...env } = process.env
-    return run('bash', ['-c', `set -e\n${text}\nwait`], {
+    return run('bash', ['-c', `set -e\ntrap 'kill $(jobs -p) 2>/dev/null || true' EXIT\n${text}\nwait`], {
       cwd: folder,
       env: {
         ...env,
