@@ -363,7 +363,8 @@ function definitionOf(
 function callDirectly(definition: TaskDefinition, args: readonly unknown[]): unknown {
   const { run, schema } = definition
   if (run === null) return undefined
-  const job = directJob(definition.name, args)
+  // Within a handler it is a part of that handler's job: same signal, same progress, same parent of what it enqueues.
+  const job = jobStorage.getStore() ?? directJob(definition.name, args)
   if (schema === null) return jobStorage.run(job, run, job, args)
   return (async () => {
     const { validateArgs, issuesText } = await import('./task/schema.ts')

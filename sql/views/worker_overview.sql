@@ -18,7 +18,7 @@ comment on column celeriac.worker_overview.name is 'Name for people.';
 comment on column celeriac.worker_overview.condition is 'idle, busy, stopping, or lost (no heartbeat for 15 s).';
 comment on column celeriac.worker_overview.host is 'Host name.';
 comment on column celeriac.worker_overview.pid is 'Process id.';
-comment on column celeriac.worker_overview.version is 'Version of celeriac.';
+comment on column celeriac.worker_overview.version is 'Version of the package it runs.';
 comment on column celeriac.worker_overview.queues is 'Queues it claims from.';
 comment on column celeriac.worker_overview.tasks is 'Tasks it has registered.';
 comment on column celeriac.worker_overview.concurrency is 'Jobs it runs at once.';

@@ -10,14 +10,14 @@ import { callOf, type Database, type Executor, type Statement } from './database
  *   w <µs> <queue>   a job of the queue is due from that instant on      src: enqueue, retry, rescue
  *   s <id> <id> …    these jobs are settled                             src: workers, cancel
  *   p <id>           this job reported progress                         src: report_progress
- *   c <id>           this running job is asked to be cancelled          src: cancel_jobs
+ *   c <id> <reason>  this running job is asked to be cancelled          src: cancel_jobs
  *   t <word>         the listener's question whether it hears itself
  */
 export interface Hints {
   wake: (queue: string, runAtUs: bigint) => void
   settled: (jobIds: readonly string[]) => void
   progress: (jobId: string) => void
-  cancel: (jobId: string) => void
+  cancel: (jobId: string, reason: string) => void
   /** Whether notifications arrive; while they do not, somebody has to look oftener. */
   hearing: (hears: boolean) => void
   /** The session is new: whatever an earlier one held (locks) is gone, whatever was announced meanwhile was missed. */
@@ -253,7 +253,7 @@ export class Listener {
         for (const hints of this.#hints) hints.progress?.(body)
         return
       case 'c ':
-        for (const hints of this.#hints) hints.cancel?.(body)
+        for (const hints of this.#hints) hints.cancel?.(body.slice(0, 36), body.slice(37))
         return
       case 't ':
         if (this.#selfTest?.word === body) this.#selfTest.heard()

@@ -20,6 +20,8 @@ export interface Waiter {
 /** How long this process is believed to wait, and how often it says so. */
 const TTL_MS = 30_000
 const RENEW_MS = 10_000
+/** How long to stay registered after the last one has waited: a loop that awaits one result after another does so once. */
+const LINGER_MS = 5_000
 /** Pauses between reads that nothing prompted: soon at first, since a settling may have just missed the registration. */
 const PAUSES_MS = [50, 250, 1_000, 2_000, 5_000] as const
 /** The same while no notification arrives. */
@@ -41,6 +43,7 @@ export class Results {
   #soon = false
   #timer: NodeJS.Timeout | undefined
   #renewal: NodeJS.Timeout | undefined
+  #linger: NodeJS.Timeout | undefined
   #registered: Promise<void> | undefined
   #unsubscribe: (() => void) | undefined
   #stopped = false
@@ -78,6 +81,7 @@ export class Results {
   async stop(): Promise<void> {
     this.#stopped = true
     clearTimeout(this.#timer)
+    clearTimeout(this.#linger)
     clearInterval(this.#renewal)
     this.#unsubscribe?.()
     const registered = this.#registered
@@ -91,6 +95,8 @@ export class Results {
   /** Once registered, whatever settles afterwards is announced; what settled before is found by the first read. */
   #register(): Promise<void> {
     this.#listener.hold(this, true)
+    clearTimeout(this.#linger)
+    this.#linger = undefined
     this.#registered ??= this.#begin().catch(() => {
       // Without a session or a registration the reads below still find every result, later.
       this.#registered = undefined
@@ -111,20 +117,27 @@ export class Results {
     this.#renewal.unref()
   }
 
-  /** Nobody waits any more: say so, and let the process end. */
+  /** Nobody waits any more: let the process end. Somebody may wait again soon, so the registration stays a while. */
   #rest(): void {
     clearTimeout(this.#timer)
-    clearInterval(this.#renewal)
     this.#timer = undefined
-    this.#renewal = undefined
     this.#listener.hold(this, false)
+    this.#linger ??= setTimeout(() => this.#withdraw(), LINGER_MS)
+    this.#linger.unref()
+  }
+
+  /** Workers announce nothing more to us. */
+  #withdraw(): void {
+    this.#linger = undefined
+    if (this.#waiters.size > 0 || this.#stopped) return
+    clearInterval(this.#renewal)
+    this.#renewal = undefined
     const registered = this.#registered
     this.#registered = undefined
-    // The registration runs out by itself; taking it back at once spares workers their notifications.
-    void registered?.then(async () => {
-      if (this.#waiters.size > 0 || this.#stopped) return
-      await registerListener(this.#database, this.#id, 0).catch(() => undefined)
-    })
+    void registered
+      ?.then(() => registerListener(this.#database, this.#id, 0))
+      // It runs out by itself.
+      .catch(() => undefined)
   }
 
   #look(jobId: string): void {

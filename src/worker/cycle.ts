@@ -161,10 +161,17 @@ export class Cycle {
     this.#schedule()
   }
 
-  /** A job this worker runs is asked to be cancelled. */
+  /** A job this worker holds is asked to be cancelled; one that has not begun never will. */
   cancel(jobId: string, reason: string): void {
     const attempt = this.#running.get(jobId)
-    if (attempt !== undefined) cancel(attempt, reason, this.#host.execute, this.#done)
+    if (attempt !== undefined) {
+      cancel(attempt, reason, this.#host.execute, this.#done)
+      return
+    }
+    const unstarted = this.#ready.remove(jobId)
+    if (unstarted?.end() !== true) return
+    this.#outcomes.add(unstarted, { kind: 'cancelled', reason })
+    this.#schedule()
   }
 
   /** A job this worker runs is not its own any more: abort it and forget it. */
@@ -277,9 +284,17 @@ export class Cycle {
     if (this.#host.registry.runnable().length === 0) return 0
     const held = this.#running.size + this.#ready.count + this.#asked
     const wanted = Math.min(this.#pace.wanted(held, this.#oldestMs(now)), this.#budget - this.#asked)
-    // Asking for a few at a time while a call is under way would only multiply the calls.
-    if (wanted <= 0 || (this.#asked > 0 && wanted < this.#options.concurrency / 2)) return 0
+    if (wanted <= 0 || (this.#asked > 0 && !this.#mayOverlap(wanted))) return 0
     return wanted
+  }
+
+  /**
+   * Whether to claim while a claim is under way. Two answers may come in the other order, which a worker that runs one
+   * job at a time is there to prevent; and asking for a few at a time would only multiply the calls.
+   */
+  #mayOverlap(wanted: number): boolean {
+    const { concurrency } = this.#options
+    return concurrency > 1 && wanted >= concurrency / 2
   }
 
   #oldestMs(now: number): number {

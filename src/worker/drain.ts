@@ -26,6 +26,8 @@ export interface Drain {
   readonly hurry: AbortSignal
 }
 
+/** The most that handlers get to give way when somebody is in a hurry. */
+const COLD_GRACE_MS = 1_500
 /** How long the last writes may take when the database does not answer; then others rescue what is left. */
 const LAST_WRITES_MS = 5_000
 
@@ -46,7 +48,10 @@ export async function drain(work: Drain): Promise<void> {
   if (cycle.running > 0) {
     const remedy = 'another worker runs the job again; stop at once, or return what is done'
     cycle.abortAll(new CeleriacError('WORKER_STATE', { state: 'stopping', remedy }))
-    await within(work.abortGraceMs, cycle.whenEmpty())
+    await within(
+      work.hurry.aborted ? Math.min(COLD_GRACE_MS, work.abortGraceMs) : work.abortGraceMs,
+      cycle.whenEmpty(),
+    )
     cycle.releaseAll()
   }
   await work.reports.flush()

@@ -36,6 +36,12 @@ export class ReadyLine {
     return job
   }
 
+  /** Takes a job out of the line, wherever it stands. */
+  remove(jobId: string): Attempt | undefined {
+    const index = this.#jobs.findIndex(({ attempt }, place) => place >= this.#from && attempt.id === jobId)
+    return index === -1 ? undefined : this.#jobs.splice(index, 1)[0]?.attempt
+  }
+
   /** Empties the line. */
   takeAll(): readonly ReadyJob[] {
     const jobs = this.#jobs.slice(this.#from)

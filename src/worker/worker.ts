@@ -202,7 +202,7 @@ export class Worker implements AsyncDisposable {
       waker.addLocal((queue, runAtUs) => this.#cycle.wakeFor(queue, runAtUs)),
       listener.subscribe({
         wake: (queue, runAtUs) => this.#cycle.wakeFor(queue, runAtUs),
-        cancel: (jobId) => this.#cancelled(jobId),
+        cancel: (jobId, reason) => this.#cancelled(jobId, reason),
         hearing: () => this.#cycle.wake(),
         connected: async () => this.#reconnected(),
         disconnected: (error) => {
@@ -261,9 +261,8 @@ export class Worker implements AsyncDisposable {
     for (const undo of this.#undo.splice(0)) undo()
   }
 
-  /** A notification names the job only; the reason comes with the next heartbeat, or from the row when it is settled. */
-  #cancelled(jobId: string): void {
-    this.#cycle.cancel(jobId, 'cancelled')
+  #cancelled(jobId: string, reason: string): void {
+    this.#cycle.cancel(jobId, reason === '' ? 'cancelled' : reason)
   }
 
   #answered({ known, lost, cancelled }: HeartbeatAnswer, idle: boolean): void {
@@ -275,7 +274,7 @@ export class Worker implements AsyncDisposable {
     }
     this.#cycle.beaten(idle)
     for (const jobId of lost) this.#cycle.lose(jobId)
-    for (const { id, reason } of cancelled) this.#cycle.cancel(id, reason === '' ? 'cancelled' : reason)
+    for (const { id, reason } of cancelled) this.#cancelled(id, reason)
   }
 
   /**
