@@ -1,7 +1,7 @@
-import { writeFile } from 'node:fs/promises'
+import { rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, onTestFinished, test } from 'vitest'
 import { useDatabase } from '../support/postgres.ts'
 import { until } from '../support/until.ts'
 import { cli, JOBS, startCli } from './run-cli.ts'
@@ -67,6 +67,7 @@ describe('enqueue', () => {
 
   test('reads arguments from a file and from stdin', async () => {
     const file = join(tmpdir(), `celeriac-cli-${process.pid}.json`)
+    onTestFinished(() => rm(file))
     await writeFile(file, '{"from": "file"}')
     const { stdout } = await run(
       ['enqueue', 'x', `@${file}`, '-', '"text"'],
@@ -212,6 +213,6 @@ describe('migrate', () => {
     expect((await run(['enqueue', 'x', '--schema', 'other'])).exitCode).toBe(0)
     const printed = await cli(['migrate', '--print', '--schema', 'other'])
     expect(printed).toMatchObject({ exitCode: 0, stderr: '' })
-    expect(printed.stdout).toContain('create table other.jobs')
+    expect(printed.stdout).toContain('create table "other".jobs')
   })
 })

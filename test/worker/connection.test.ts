@@ -77,7 +77,8 @@ describe('a restart of the server', () => {
     ['after a crash', 'SIGQUIT'],
   ] as const)('%s: handlers that run meanwhile settle afterwards', { timeout: 60_000 }, async (_, signal) => {
     const dir = await mkdtemp(join(tmpdir(), 'celeriac restart '))
-    let server = await startEmbedded({ dir, version: 18 })
+    const first = await startEmbedded({ dir, version: 18 })
+    let server = first
     const app = new Celeriac({ database: server.url, log: 'silent' })
     try {
       await app.migrate()
@@ -112,6 +113,7 @@ describe('a restart of the server', () => {
       expect(left.rowCount).toBe(0)
     } finally {
       await app.stop()
+      await first.stop()
       await server.stop()
       await rm(dir, { recursive: true, force: true, maxRetries: 5 })
     }
