@@ -20,6 +20,9 @@ const SHORT_REST_MS = 50
 /** More priorities than these are forgotten; the claim finds them again. */
 const MOST_PRIORITIES = 32
 
+/** Below every id: the place before the first job of an instant. */
+const FIRST_ID = '00000000-0000-0000-0000-000000000000'
+
 interface Place {
   readonly runAt: string
   readonly id: string
@@ -86,7 +89,8 @@ export class Floors {
     if (places === undefined) return
     for (const [priority, place] of places) {
       if (place === null || microseconds(place.runAt) < runAtUs) continue
-      places.set(priority, null)
+      // Down to that instant and no further: with many producers that happens all the time.
+      places.set(priority, runAtUs <= 0n ? null : { runAt: instantOf(runAtUs), id: FIRST_ID })
       this.#epoch += 1
     }
   }
@@ -112,6 +116,12 @@ function isBehind(place: Place, other: Place): boolean {
   // ISO 8601 in one zone, but digits of a second are left out when they are zero: compared as numbers.
   const [one, two] = [microseconds(place.runAt), microseconds(other.runAt)]
   return one < two || (one === two && place.id < other.id)
+}
+
+/** An instant with all its digits, as PostgreSQL reads it. */
+function instantOf(us: bigint): string {
+  const whole = new Date(Number(us / 1_000_000n) * 1000).toISOString().slice(0, 19)
+  return `${whole}.${(us % 1_000_000n).toString().padStart(6, '0')}Z`
 }
 
 /** Microseconds since 1970 of what PostgreSQL writes as JSON: `2026-11-21T08:30:46.431378+00:00`. */

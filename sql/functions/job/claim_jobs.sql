@@ -2,7 +2,7 @@
 -- Gives a worker up to p_wanted due jobs of one queue and one priority, oldest first, and marks them as running.
 -- Features never touch this statement: what may not run yet is not due (run_at is null or ahead).
 -- Args:    p_floor_at, p_floor_id  look at nothing before this place in the line; a hint (src/worker/floors.ts says why)
--- Returns: claimed = JSON array of jobs in claim order, shaped as src/db/calls/claimed-job.ts reads them; null for none;
+-- Returns: claimed = JSON array of jobs in claim order, shaped as src/db/calls/work-cycle.ts reads them; null for none;
 --          last_run_at = run_at of the last one
 -- Writes:  jobs (a HOT update: no index holds what it changes)      Locks: the claimed jobs, without ever waiting
 -- Called by: work_cycle
@@ -14,6 +14,7 @@ create or replace function celeriac.claim_jobs(
 language plpgsql
 -- planner: one plan, by jobs_for_claim in its order, whatever the statistics say; planning anew cost 0.2 ms a call.
 set plan_cache_mode = force_generic_plan
+set jit = off
 set enable_seqscan = off
 set enable_bitmapscan = off
 as $$

@@ -13,6 +13,7 @@ create or replace function celeriac.enqueue_jobs(
 )
 language plpgsql
 set plan_cache_mode = force_generic_plan
+set jit = off
 -- planner: by primary key whatever the statistics say: a plan made while a day was empty may serve it when it is full.
 set enable_seqscan = off
 as $$

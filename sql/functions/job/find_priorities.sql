@@ -8,6 +8,7 @@ create or replace function celeriac.find_priorities(p_queue text, p_known smalli
 returns smallint[]
 language plpgsql stable
 set plan_cache_mode = force_generic_plan
+set jit = off
 -- planner: a step of jobs_for_claim, also by a plan made while the table was empty: once made it serves the session.
 set enable_seqscan = off
 set enable_bitmapscan = off

@@ -18,6 +18,7 @@ create or replace function celeriac.settle_jobs(
 )
 language plpgsql
 set plan_cache_mode = force_generic_plan
+set jit = off
 -- planner: by primary key whatever the statistics say; those of an empty table once halved the throughput.
 set enable_seqscan = off
 set enable_hashjoin = off

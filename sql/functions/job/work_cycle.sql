@@ -15,6 +15,7 @@ create or replace function celeriac.work_cycle(
 returns text
 language plpgsql
 set plan_cache_mode = force_generic_plan
+set jit = off
 -- planner: as in find_priorities.
 set enable_seqscan = off
 set enable_bitmapscan = off
