@@ -74,6 +74,31 @@ describe('at most once', () => {
   })
 })
 
+describe('cancel', () => {
+  test('reaches a job that was claimed ahead before it begins, with its reason', async () => {
+    const app = apps.app()
+    const open = gate()
+    const begun: string[] = []
+    const task = app.task('fault.ahead', async (word: string) => {
+      begun.push(word)
+      if (word === 'hold') await open
+    })
+    const claimed = eventsOf(app, 'job:claimed')
+    const cancelled = nextEvent(app, 'job:cancelled')
+    await apps.worker(app, { concurrency: 1 })
+    // Quick ones first, so that the worker claims ahead.
+    const quick = await task.enqueueMany(Array.from({ length: 60 }, () => ['quick'] as [string]))
+    await Promise.all(quick.map((handle) => handle.result()))
+    const [, later] = await task.enqueueMany([['hold'], ['later']])
+    await until(() => claimed.some(({ jobId }) => jobId === later?.id), { what: 'the claim of both' })
+    expect(await later?.cancel({ reason: 'enough' })).toBe('requested')
+    expect(await cancelled).toMatchObject({ jobId: later?.id, reason: 'enough' })
+    open.open()
+    expect(await later?.settled()).toMatchObject({ ok: false, error: { reason: 'enough' } })
+    expect(begun).not.toContain('later')
+  })
+})
+
 describe('the first heartbeat', () => {
   test('does not take back that the worker sleeps: a wake-up finds it from its first nap on', async () => {
     const producer = apps.app()
