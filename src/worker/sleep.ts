@@ -11,6 +11,8 @@ export class Sleep {
   /** Slept at some time since the last heartbeat. */
   #slept = false
   #announced = false
+  /** Heartbeats that said that it had not slept. */
+  #silentBeats = 0
 
   /** @param announce - writes the row; resolves when others can read it */
   constructor(announce: () => Promise<void>) {
@@ -34,12 +36,14 @@ export class Sleep {
     this.#asleep = true
     this.#slept = true
     if (this.#announced) return
+    const beats = this.#silentBeats
     try {
       await this.#announce()
     } catch {
       return
     }
-    this.#announced = true
+    // A heartbeat that said no meanwhile may have been written after this; it sees to it that this is done again.
+    this.#announced = beats === this.#silentBeats
     lookAgain(performance.now() + SECOND_LOOK_MS)
   }
 
@@ -59,6 +63,7 @@ export class Sleep {
   beaten(slept: boolean): boolean {
     if (slept) return false
     this.#announced = false
+    this.#silentBeats += 1
     return this.#asleep
   }
 }
