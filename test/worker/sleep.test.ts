@@ -16,7 +16,9 @@ describe('Sleep', () => {
 
   test('is announced once for as long as heartbeats agree', async () => {
     let announced = 0
-    const sleep = new Sleep(async () => void (announced += 1))
+    const sleep = new Sleep(async () => {
+      announced += 1
+    })
     for (let nap = 0; nap < 3; nap += 1) {
       await sleep.begin(() => undefined)
       expect(sleep.beaten(sleep.takeSlept())).toBe(false)
