@@ -4,7 +4,7 @@ import { type Duration, toMs } from './base/duration.ts'
 import { CeleriacError } from './base/errors.ts'
 import type { Codec } from './base/json.ts'
 import { assertSchemaName } from './base/names.ts'
-import { allAtOnce, flag, integer, oneOf, refuseUnknown } from './base/options.ts'
+import { allAtOnce, flag, integer, oneOf, refuseUnknown, text } from './base/options.ts'
 import { preview } from './base/text.ts'
 import { type DatabaseInput, isPool } from './db/connection.ts'
 
@@ -23,6 +23,16 @@ export interface CeleriacOptions {
   readonly log?: Logger | 'silent' | 'error' | 'warn' | 'info' | 'debug'
   /** Uses LISTEN and NOTIFY; without them workers and handles look more often. @defaultValue true */
   readonly listen?: boolean
+  /**
+   * Watches over workers in a thread of its own, so that a handler that blocks the event loop looks busy, not dead;
+   * false does so on the main loop. @defaultValue true
+   */
+  readonly guard?: boolean
+  /**
+   * A URL that goes past a transaction pooler such as PgBouncer: workers need lasting sessions, three for each process,
+   * to be woken at once and to be missed at once. Without one they look for work every 500 ms and are missed after 15 s.
+   */
+  readonly directUrl?: string
   /** Turns args and results into JSON and back in another way than tags. */
   readonly codec?: Codec
   /** How long results are kept, counted in whole days (UTC); `'forever'` keeps all. @defaultValue '7d' */
@@ -38,6 +48,7 @@ export const CELERIAC_DEFAULTS = {
   maxConnections: 10,
   log: 'info',
   listen: true,
+  guard: true,
   retention: '7d',
   maxArgsBytes: 1_048_576,
   maxResultBytes: 1_048_576,
@@ -50,6 +61,8 @@ export interface ResolvedCeleriacOptions {
   readonly maxConnections: number
   readonly log: Logger | (typeof LEVELS)[number]
   readonly listen: boolean
+  readonly guard: boolean
+  readonly directUrl: string | null
   readonly codec: Codec | undefined
   readonly retentionMs: number | null
   readonly maxArgsBytes: number
@@ -63,7 +76,7 @@ const MOST_BYTES = 200 * 1_048_576
 export function resolveCeleriacOptions(options: CeleriacOptions): ResolvedCeleriacOptions {
   return allAtOnce((check) => {
     check(
-      () => refuseUnknown(options, [...Object.keys(CELERIAC_DEFAULTS), 'database', 'codec'], 'app'),
+      () => refuseUnknown(options, [...Object.keys(CELERIAC_DEFAULTS), 'database', 'codec', 'directUrl'], 'app'),
       undefined,
     )
     const { retention = CELERIAC_DEFAULTS.retention, log = CELERIAC_DEFAULTS.log } = options
@@ -76,6 +89,11 @@ export function resolveCeleriacOptions(options: CeleriacOptions): ResolvedCeleri
       ),
       log: typeof log === 'object' ? log : check(() => oneOf(log, 'log', LEVELS), 'info'),
       listen: check(() => flag(options.listen ?? CELERIAC_DEFAULTS.listen, 'listen'), true),
+      guard: check(() => flag(options.guard ?? CELERIAC_DEFAULTS.guard, 'guard'), true),
+      directUrl: check(
+        () => (options.directUrl === undefined ? null : text(options.directUrl, 'directUrl', 2_000)),
+        null,
+      ),
       codec: check(() => readCodec(options.codec), undefined),
       retentionMs: check(() => (retention === 'forever' ? null : toMs(retention, 'retention')), null),
       maxArgsBytes: check(

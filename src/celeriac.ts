@@ -12,13 +12,13 @@ import { Bus, type EventListener } from './event/bus.ts'
 import type { EventName } from './event/events.ts'
 import { Log } from './event/log.ts'
 import { writeLogLines } from './event/log-lines.ts'
+import { GuardPost } from './guard/post.ts'
 import { Inspect } from './inspect/inspect.ts'
 import { Enqueuer } from './job/enqueuer.ts'
 import { JobHandle } from './job/handle.ts'
 import { Results } from './job/results.ts'
 import { callsOf, type EnqueueContext, makeTask, type Task } from './job/task.ts'
 import { Waker } from './job/waker.ts'
-import { Maintenance } from './maintain/maintenance.ts'
 import { assertSchema } from './migrate/check.ts'
 import type { MigrateReport } from './migrate/migrate.ts'
 import { type JobContext, jobStorage } from './task/current-job.ts'
@@ -42,8 +42,8 @@ export interface DatabaseLocation extends ServerPlace {
   readonly schema: string
 }
 
-/** Connections a worker needs: two calls under way, maintenance, and one for whatever handlers enqueue. */
-const WORKER_CONNECTIONS = 4
+/** Connections that are the workers' alone: two calls under way, and one for whatever else they write. */
+const WORK_CONNECTIONS = 3
 
 /**
  * The app: tasks are defined on it, jobs enqueued through it, workers made by it. It opens connections when they are
@@ -56,6 +56,8 @@ const WORKER_CONNECTIONS = 4
 export class Celeriac implements AsyncDisposable {
   readonly #options: ResolvedCeleriacOptions
   readonly #database: Database
+  readonly #work: Database
+  readonly #guard: GuardPost
   readonly #listener: Listener
   readonly #registry = new Registry()
   readonly #bus = new Bus()
@@ -72,8 +74,20 @@ export class Celeriac implements AsyncDisposable {
   /** @throws {CeleriacError} `OPTION_…` naming every option that is wrong; nothing is opened yet. */
   constructor(options: CeleriacOptions) {
     this.#options = resolveCeleriacOptions(options)
-    const { schema, maxConnections, listen, codec, maxArgsBytes, log } = this.#options
-    this.#database = new Database({ source: () => this.#source(), schema, maxConnections })
+    const { schema, maxConnections, listen, codec, maxArgsBytes, log, directUrl } = this.#options
+    let source: Promise<DatabaseInput> | undefined
+    const input = (): Promise<DatabaseInput> => {
+      source ??= this.#source()
+      return source
+    }
+    this.#database = new Database({ source: input, schema, maxConnections, directUrl })
+    this.#work = new Database({
+      source: input,
+      schema,
+      maxConnections: WORK_CONNECTIONS,
+      role: 'work',
+      ownPool: true,
+    })
     this.#listener = new Listener(this.#database, listen)
     this.#waker = new Waker(this.#database, listen)
     this.#results = new Results(this.#database, this.#listener)
@@ -86,6 +100,14 @@ export class Celeriac implements AsyncDisposable {
       maxArgsBytes,
       assertOpen: () => this.#assertOpen('enqueue'),
     }
+    this.#guard = new GuardPost({
+      database: this.#database,
+      listener: this.#listener,
+      bus: this.#bus,
+      listen,
+      threaded: this.#options.guard,
+      retentionMs: this.#options.retentionMs,
+    })
     this.#listener.subscribe({ hearing: (hearing) => this.#bus.emit('listen:changed', { hearing }) })
     this.#log = new Log(log)
     writeLogLines(this.#bus, this.#log)
@@ -194,6 +216,8 @@ export class Celeriac implements AsyncDisposable {
     this.#assertOpen('make a worker')
     const worker = new Worker(options, {
       database: this.#database,
+      work: this.#work,
+      guard: this.#guard,
       listener: this.#listener,
       registry: this.#registry,
       results: this.#results,
@@ -203,15 +227,6 @@ export class Celeriac implements AsyncDisposable {
       codec: this.#options.codec,
       maxResultBytes: this.#options.maxResultBytes,
       middleware: this.#middleware,
-      retentionMs: this.#options.retentionMs,
-      upkeep: (leads, beatMs) =>
-        new Maintenance({
-          database: this.#database,
-          bus: this.#bus,
-          beatMs,
-          retentionMs: this.#options.retentionMs,
-          leads,
-        }),
       assertReady: () => this.#assertReady(),
     })
     this.#workers.add(worker)
@@ -286,6 +301,7 @@ export class Celeriac implements AsyncDisposable {
     await this.#waker.stop()
     await this.#results.stop()
     await this.#listener.stop()
+    await this.#work.close()
     await this.#database.close()
     await this.#stopEmbedded?.()
   }
@@ -308,11 +324,6 @@ export class Celeriac implements AsyncDisposable {
 
   async #assertReady(): Promise<void> {
     this.#assertOpen('start a worker')
-    const max = await this.#database.maxConnections()
-    if (max < WORKER_CONNECTIONS) {
-      const why = 'two for settling and claiming, one for maintenance, one for what handlers enqueue'
-      throw new CeleriacError('POOL_SIZE', { max, who: 'a worker', needed: WORKER_CONNECTIONS, why })
-    }
     await assertSchema(this.#database)
   }
 

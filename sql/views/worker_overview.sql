@@ -4,7 +4,7 @@ create or replace view celeriac.worker_overview as
 select
   worker.id, worker.name,
   case
-    when worker.heartbeat_at < celeriac.clock() - interval '15 seconds' then 'lost'
+    when worker.lost_at is not null or worker.heartbeat_at < celeriac.clock() - interval '15 seconds' then 'lost'
     when worker.stopping then 'stopping'
     when worker.running > 0 then 'busy'
     else 'idle'
@@ -15,7 +15,7 @@ from celeriac.workers as worker;
 comment on view celeriac.worker_overview is 'One row per worker process that is alive, or was until somebody notices.';
 comment on column celeriac.worker_overview.id is 'Id of this start of the worker.';
 comment on column celeriac.worker_overview.name is 'Name for people.';
-comment on column celeriac.worker_overview.condition is 'idle, busy, stopping, or lost (no heartbeat for 15 s).';
+comment on column celeriac.worker_overview.condition is 'idle, busy, stopping, or lost (declared dead, or no heartbeat for 15 s).';
 comment on column celeriac.worker_overview.host is 'Host name.';
 comment on column celeriac.worker_overview.pid is 'Process id.';
 comment on column celeriac.worker_overview.version is 'Version of the package it runs.';

@@ -46,10 +46,10 @@ export function isPool(value: unknown): value is pg.Pool {
  * A checked-out client without an `error` listener takes the process down when the server goes away; the pool
  * covers idle clients only, so each client gets a listener of its own, those of a user's pool too.
  */
-export function openPool(input: DatabaseInput, max: number): pg.Pool {
+export function openPool(input: DatabaseInput, max: number, role = 'pool'): pg.Pool {
   const pool = isPool(input)
     ? input
-    : new pg.Pool({ max, allowExitOnIdle: true, ...clientConfig(poolConfig(input), 'pool') })
+    : new pg.Pool({ max, allowExitOnIdle: true, ...clientConfig(poolConfig(input), role) })
   // Several apps may share a pool; one listener does for all.
   if (!pool.listeners('error').includes(ignore)) {
     pool.on('error', ignore)

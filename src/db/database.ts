@@ -40,6 +40,12 @@ export interface DatabaseOptions {
   readonly schema: string
   /** Connections of a pool of our own. */
   readonly maxConnections: number
+  /** What the connections are for, as `pg_stat_activity` shows it. @defaultValue 'pool' */
+  readonly role?: string
+  /** Opens a pool of its own with the settings of a user's pool, instead of using that. */
+  readonly ownPool?: boolean
+  /** Goes past a transaction pooler. */
+  readonly directUrl?: string | null
 }
 
 export class Database implements Executor {
@@ -109,6 +115,17 @@ export class Database implements Executor {
     return poolConfig(await this.pool())
   }
 
+  /** Settings for a session that has to last: past a transaction pooler where that is known. */
+  async directConfig(): Promise<pg.PoolConfig> {
+    const { directUrl } = this.#options
+    return typeof directUrl === 'string' ? poolConfig(directUrl) : this.config()
+  }
+
+  /** Whether sessions last, so that they can listen and hold locks. */
+  async hasSessions(): Promise<boolean> {
+    return true
+  }
+
   /** How many connections the pool may open; the driver's default when a user's pool does not say. */
   async maxConnections(): Promise<number> {
     return (await this.pool()).options.max ?? 10
@@ -147,8 +164,9 @@ export class Database implements Executor {
     try {
       const { source } = this.#options
       const input = typeof source === 'function' ? await source() : source
-      this.#owned = !isPool(input)
-      this.#pool = openPool(input, this.#options.maxConnections)
+      const { maxConnections, role = 'pool', ownPool = false } = this.#options
+      this.#owned = ownPool || !isPool(input)
+      this.#pool = openPool(ownPool ? { ...poolConfig(input), max: maxConnections } : input, maxConnections, role)
       return this.#pool
     } catch (error) {
       this.#opening = undefined

@@ -48,10 +48,23 @@ export interface Events {
   'worker:connected': { readonly workerId: string }
   /** Others took this worker for dead; it goes on under a new id. */
   'worker:evicted': { readonly workerId: string; readonly running: number }
+  /**
+   * This worker could not reach the database for so long that others may soon take its jobs: it has aborted them, and
+   * begins none until it is heard again.
+   */
+  'worker:fenced': { readonly workerId: string; readonly silentMs: number; readonly running: number }
+  /** Heard again after it was fenced. */
+  'worker:unfenced': { readonly workerId: string }
+  /** No thread of its own watches over this process: a handler that blocks the event loop looks dead to others. */
+  'guard:inline': { readonly reason: string }
+  /** The server is not the one it was: a standby was promoted, or a backup restored. What it had not received is lost. */
+  'database:failover': { readonly from: string; readonly to: string }
   /** Another worker died; its jobs run elsewhere, or failed for good. */
   'worker:rescued': {
     readonly workerId: string
     readonly name: string
+    /** What showed that it is dead. */
+    readonly reason: string
     readonly rescued: number
     readonly failed: number
   }

@@ -1,6 +1,6 @@
 import type { Enqueued } from '../db/calls/job.ts'
 import type { Database } from '../db/database.ts'
-import { notify, settledPayloads, wakePayload } from '../db/listener.ts'
+import { notify, settledPayloads, wakePayload } from '../db/hints.ts'
 
 /** At most one statement of notifications per process in this time. */
 const PAUSE_MS = 5

@@ -5,39 +5,46 @@
  */
 import { findUnknownTasks, makePartitions, pruneResults, runRound } from '../db/calls/maintain.ts'
 import type { Database } from '../db/database.ts'
-import type { Bus } from '../event/bus.ts'
+import type { Events } from '../event/events.ts'
 
 /** How often each duty is done, and its bounds. */
 const RHYTHM = {
   roundEveryMs: 550,
-  orphansEveryMs: 30_000,
+  /** A walk over all jobs; one that takes long is done less often, so that it never costs more than a fiftieth of the time. */
+  orphansEveryMs: 15_000,
+  orphansShare: 50,
   graceMs: 1_500,
-  leaseMs: 15_000,
   maxLosses: 3,
   pruneEveryMs: 60_000,
   reportEveryMs: 60_000,
   partitionDays: 7,
 } as const
 
+/** The facts that maintenance announces. */
+export type MaintenanceFact = 'worker:rescued' | 'tasks:unknown' | 'error'
+
 /** What maintenance needs to know. */
 export interface MaintenanceOptions {
   readonly database: Database
-  readonly bus: Bus
+  readonly emit: <Name extends MaintenanceFact>(name: Name, fact: Events[Name]) => void
   readonly beatMs: number
+  readonly leaseMs: number
   /** How long results are kept; null for ever. */
   readonly retentionMs: number | null
-  /** Whether this process leads at this moment. */
-  readonly leads: () => boolean
+  /** The worker on whose behalf it is done; null while this process is not to do it. */
+  readonly accuser: () => string | null
+  /** True where no session can hold the leader's lock: each round takes it for itself. */
+  readonly alone: boolean
 }
 
-const EXPIRED_AT_ONCE = 1_000
+const ROUND_AT_ONCE = 500
 const PRUNED_AT_ONCE = 5_000
 const LOOKED_AT = 1_000
 
 interface Duty {
   readonly during: string
   readonly everyMs: number
-  readonly work: () => Promise<void>
+  readonly work: (accuser: string) => Promise<void>
   nextAt: number
   busy: boolean
 }
@@ -47,12 +54,15 @@ export class Maintenance {
   readonly #options: MaintenanceOptions
   readonly #duties: readonly Duty[]
   #timer: NodeJS.Timeout | undefined
-  #working = new Set<Promise<void>>()
+  #early: NodeJS.Timeout | undefined
+  readonly #working = new Set<Promise<void>>()
   #orphansAt = 0
+  /** Whether the last round found somebody else leading; only where each round takes the lock for itself. */
+  #others = false
 
   constructor(options: MaintenanceOptions) {
     this.#options = options
-    const duty = (during: string, everyMs: number, work: () => Promise<void>): Duty => ({
+    const duty = (during: string, everyMs: number, work: Duty['work']): Duty => ({
       during,
       everyMs,
       work,
@@ -60,7 +70,7 @@ export class Maintenance {
       busy: false,
     })
     this.#duties = [
-      duty('rescuing and expiring jobs', RHYTHM.roundEveryMs, () => this.#round()),
+      duty('rescuing and expiring jobs', RHYTHM.roundEveryMs, (accuser) => this.#round(accuser)),
       duty('pruning results', RHYTHM.pruneEveryMs, () => this.#prune()),
       duty('looking for unknown tasks', RHYTHM.reportEveryMs, () => this.#report()),
     ]
@@ -70,21 +80,29 @@ export class Maintenance {
     this.#timer = setInterval(() => this.#tick(), RHYTHM.roundEveryMs)
   }
 
+  /** Looks now: this process has begun to lead. */
+  hurry(): void {
+    for (const duty of this.#duties) duty.nextAt = 0
+    this.#tick()
+  }
+
   async stop(): Promise<void> {
     clearInterval(this.#timer)
+    clearTimeout(this.#early)
     await Promise.all(this.#working)
   }
 
   #tick(): void {
-    if (!this.#options.leads()) return
+    const accuser = this.#options.accuser()
+    if (accuser === null) return
     const now = performance.now()
     for (const duty of this.#duties) {
-      if (duty.busy || now < duty.nextAt) continue
+      if (duty.busy || now < duty.nextAt || (this.#others && duty !== this.#duties[0])) continue
       duty.busy = true
       duty.nextAt = now + duty.everyMs - 1
       const work = duty
-        .work()
-        .catch((error: unknown) => this.#options.bus.emit('error', { during: duty.during, error }))
+        .work(accuser)
+        .catch((error: unknown) => this.#options.emit('error', { during: duty.during, error }))
         .finally(() => {
           duty.busy = false
           this.#working.delete(work)
@@ -93,22 +111,55 @@ export class Maintenance {
     }
   }
 
-  async #round(): Promise<void> {
-    const { database, bus, beatMs } = this.#options
-    const { graceMs, leaseMs, maxLosses, orphansEveryMs } = RHYTHM
+  async #round(accuser: string): Promise<void> {
+    const { database, emit, beatMs, leaseMs, alone } = this.#options
+    const { graceMs, maxLosses, orphansEveryMs, orphansShare } = RHYTHM
     for (;;) {
-      const orphans = performance.now() >= this.#orphansAt
-      if (orphans) this.#orphansAt = performance.now() + orphansEveryMs
-      const { rescues, expired } = await runRound(
-        database,
-        { graceMs, beatMs, leaseMs, maxLosses, orphans },
-        EXPIRED_AT_ONCE,
-      )
-      for (const { workerId, workerName, rescued, failed } of rescues) {
-        bus.emit('worker:rescued', { workerId, name: workerName ?? workerId, rescued, failed })
+      const begun = performance.now()
+      const orphans = begun >= this.#orphansAt
+      const round = await runRound(database, accuser, {
+        graceMs,
+        beatMs,
+        leaseMs,
+        maxLosses,
+        orphans,
+        most: ROUND_AT_ONCE,
+        alone,
+      })
+      this.#others = round === null
+      if (round === null) return
+      const took = performance.now() - begun
+      if (orphans) this.#orphansAt = begun + Math.max(orphansEveryMs, took * orphansShare)
+      let jobs = 0
+      for (const { workerId, workerName, reason, rescued, failed } of round.rescues) {
+        jobs += rescued + failed
+        emit('worker:rescued', {
+          workerId,
+          name: workerName ?? workerId,
+          reason: reason ?? 'nobody knows it',
+          rescued,
+          failed,
+        })
       }
-      if (expired < EXPIRED_AT_ONCE) return
+      if (jobs < ROUND_AT_ONCE && round.expired < ROUND_AT_ONCE) {
+        this.#hurryFor(round.suspectInMs)
+        return
+      }
     }
+  }
+
+  /** A suspect is looked at again as soon as its grace is over, not a whole round later. */
+  #hurryFor(suspectInMs: number | null): void {
+    if (suspectInMs === null || suspectInMs >= RHYTHM.roundEveryMs || suspectInMs <= -RHYTHM.roundEveryMs) return
+    clearTimeout(this.#early)
+    this.#early = setTimeout(
+      () => {
+        const [round] = this.#duties
+        if (round !== undefined) round.nextAt = 0
+        this.#tick()
+      },
+      Math.max(1, suspectInMs + 5),
+    )
   }
 
   async #prune(): Promise<void> {
@@ -119,6 +170,6 @@ export class Maintenance {
 
   async #report(): Promise<void> {
     const tasks = await findUnknownTasks(this.#options.database, LOOKED_AT)
-    if (tasks.length > 0) this.#options.bus.emit('tasks:unknown', { tasks })
+    if (tasks.length > 0) this.#options.emit('tasks:unknown', { tasks })
   }
 }

@@ -1,11 +1,12 @@
 import { CeleriacError } from '../base/errors.ts'
 import { type ClaimedGroup, type ClaimedRow, type TurnAnswer, workCycle } from '../db/calls/work-cycle.ts'
 import { releaseWorkerJobs } from '../db/calls/worker.ts'
-import { isContentError } from '../db/connection.ts'
+import { faultOf } from '../db/fault.ts'
 import type { Database } from '../db/database.ts'
 import type { Bus } from '../event/bus.ts'
 import type { Registry } from '../task/registry.ts'
 import { Alarm } from './alarm.ts'
+import { Aside } from './aside.ts'
 import { announceClaim, announceOutcome, factsOf } from './announce.ts'
 import { Attempt, type AttemptHost } from './attempt.ts'
 import { cancel, type Done, type ExecuteContext, execute, givenUp } from './execute.ts'
@@ -14,7 +15,11 @@ import type { ResolvedWorkerOptions } from './options.ts'
 import type { Outcome } from './outcome.ts'
 import { Outcomes, Settlement } from './outcomes.ts'
 import { Pace } from './pace.ts'
+import { Pause } from './pause.ts'
+import type { Pulse } from './pulse.ts'
 import { ReadyLine } from './ready-line.ts'
+import { Reconcile } from './reconcile.ts'
+import { sanitise } from './sanitise.ts'
 import { Sleep } from './sleep.ts'
 import { Turns } from './turns.ts'
 
@@ -26,6 +31,12 @@ export interface CycleHost extends AttemptHost {
   readonly execute: ExecuteContext
   /** Whether notifications arrive. */
   readonly hearing: () => boolean
+  /** Counters the guard looks at. */
+  readonly pulse: Pulse
+  /** The worker was declared dead. */
+  readonly evicted: () => void
+  /** Nothing can be done here any more, such as when the schema is gone. */
+  readonly fatal: (error: unknown) => void
   /** Stores the last progress of an attempt before it is settled; null when there is nothing to store. */
   readonly lastReport: (attempt: Attempt) => Promise<void> | null
   /** Jobs are settled for good; `listenedTo`: some process waits for results. */
@@ -40,7 +51,8 @@ export interface CycleHost extends AttemptHost {
 const LANES = 2
 /** A job that was claimed ahead and has not begun after this long goes back for others. */
 const STALE_MS = 250
-const RETRY_MS = { first: 100, most: 5_000 } as const
+/** A schema that is not there this many times in a row is not just being replaced. */
+const FATAL_FAILURES = 3
 
 /**
  * The heart of a worker: settles what has finished and claims what may run next, in one call to the database, for as
@@ -59,6 +71,11 @@ export class Cycle {
   readonly #outcomes = new Outcomes()
   readonly #running = new Map<string, Attempt>()
   readonly #ready = new ReadyLine()
+  readonly #aside = new Aside()
+  readonly #pause = new Pause()
+  readonly #reconcile = new Reconcile()
+  /** Outcomes in calls under way. */
+  readonly #sent = new Set<Settlement>()
   readonly #alarm = new Alarm(() => this.wake())
   readonly #sleep: Sleep
   #lanes = 0
@@ -73,11 +90,9 @@ export class Cycle {
   #claiming = true
   /** Nothing is sent and nothing begins: this life of the worker is over, the next has not begun. */
   #suspended = false
-  #failures = 0
-  #pausedUntil = 0
-  /** A claim's answer got lost: the table may say that we hold jobs we have never heard of. */
-  #unsure = false
-  #reconciling = false
+  /** The database has been out of reach for so long that others may soon take what this worker holds. */
+  #fenced = false
+  #killable = 0
   #nextDueAt = Number.POSITIVE_INFINITY
   readonly #drained: (() => void)[] = []
   readonly #landed: (() => void)[] = []
@@ -101,7 +116,7 @@ export class Cycle {
 
   /** Attempts this worker holds: running, ready to run, or finished and not yet settled. */
   get held(): number {
-    return this.#running.size + this.#ready.count + this.#outcomes.size
+    return this.#running.size + this.#ready.count + this.#outcomes.size + this.#aside.size
   }
 
   /** Jobs whose handler was called so far. */
@@ -174,20 +189,26 @@ export class Cycle {
     this.#schedule()
   }
 
-  /** A job this worker runs is not its own any more: abort it and forget it. */
-  lose(jobId: string): void {
+  /**
+   * A job this worker runs is not its own any more: abort it and forget it.
+   *
+   * @param token - of the attempt that is meant; null for whichever runs
+   */
+  lose(jobId: string, token: number | null): void {
     const attempt = this.#running.get(jobId)
-    if (attempt === undefined || !attempt.end()) return
-    this.#running.delete(jobId)
+    // A later attempt of the same job may run here by now.
+    if (attempt === undefined || (token !== null && attempt.token !== token) || !attempt.end()) return
+    this.#leave(attempt)
     attempt.abort(new CeleriacError('LEASE_LOST', { jobId, attempt: attempt.attempt }))
     this.#host.bus.emit('job:lost', factsOf(attempt))
     this.#schedule()
   }
 
   #loseAll(): void {
-    for (const id of [...this.#running.keys()]) this.lose(id)
+    for (const id of [...this.#running.keys()]) this.lose(id, null)
     this.#ready.takeAll()
     while (this.#outcomes.take() !== undefined);
+    this.#aside.take(Number.POSITIVE_INFINITY)
   }
 
   /**
@@ -205,8 +226,29 @@ export class Cycle {
   /** Goes on, in a new life. */
   resume(): void {
     this.#suspended = false
-    this.#unsure = false
+    this.#fenced = false
     this.#sleep.beaten(false)
+    this.wake()
+  }
+
+  /** Begins nothing and claims nothing; asks handlers to give way whose jobs others may soon run. */
+  fence(): void {
+    this.#fenced = true
+    this.#releaseReady()
+    for (const attempt of this.#running.values()) {
+      if (attempt.definition.options.onUnreachable === 'continue') continue
+      attempt.abort(new CeleriacError('UNREACHABLE', { jobId: attempt.id }))
+    }
+  }
+
+  unfence(): void {
+    this.#fenced = false
+    this.wake()
+  }
+
+  /** The database answers again: there is no reason to wait any longer. */
+  reconnected(): void {
+    this.#pause.end()
     this.wake()
   }
 
@@ -258,14 +300,12 @@ export class Cycle {
     }
     this.#startReady()
     const now = performance.now()
-    if (now < this.#pausedUntil) {
-      this.#alarm.set(this.#pausedUntil)
+    if (now < this.#pause.until) {
+      this.#alarm.set(this.#pause.until)
       return
     }
-    if (this.#unsure) {
-      if (this.#lanes === 0) void this.#reconcile()
-      return
-    }
+    if (this.#reconcile.due(now) && this.#asked === 0 && !this.#reconcile.running) void this.#compare()
+    if (this.#aside.size > 0) this.#outcomes.putBack(...this.#aside.take(now))
     while (this.#lanes < LANES) {
       const wanted = this.#wanted(now)
       if (this.#outcomes.size === 0 && wanted === 0) break
@@ -280,7 +320,8 @@ export class Cycle {
   }
 
   #wanted(now: number): number {
-    if (!this.#claiming || !this.#hungry || this.#outcomes.full) return 0
+    if (!this.#claiming || !this.#hungry || this.#fenced || this.#outcomes.full) return 0
+    if (this.#reconcile.running || this.#reconcile.due(now)) return 0
     if (this.#host.registry.runnable().length === 0) return 0
     const held = this.#running.size + this.#ready.count + this.#asked
     const wanted = Math.min(this.#pace.wanted(held, this.#oldestMs(now)), this.#budget - this.#asked)
@@ -311,6 +352,7 @@ export class Cycle {
     if (full) this.#floors.lookedFully(begun, 0)
     this.#lanes += 1
     this.#asked += wanted
+    this.#sent.add(settlement)
     try {
       const answer = await workCycle(this.#host.database, {
         workerId: this.#host.worker.id,
@@ -321,7 +363,7 @@ export class Cycle {
         looks: wanted === 0 ? [] : this.#floors.looks(this.#turns.next(), full),
       })
       if (full) this.#floors.lookedFully(performance.now(), performance.now() - begun)
-      this.#failures = 0
+      this.#pause.end()
       this.#clockAheadMs = answer.nowMs - Date.now()
       this.#accept(answer, settlement)
       if (wanted > 0) this.#learn(answer, { wanted, full, epoch })
@@ -330,6 +372,7 @@ export class Cycle {
     } finally {
       this.#lanes -= 1
       this.#asked -= wanted
+      this.#sent.delete(settlement)
       this.#startReady()
       this.#schedule()
     }
@@ -339,6 +382,8 @@ export class Cycle {
   #accept(answer: TurnAnswer, settlement: Settlement): void {
     const lost = answer.lost.length === 0 ? null : new Set(answer.lost)
     if (settlement.size > 0) this.#announceSettled(settlement, lost, answer.listenedTo)
+    if (settlement.size === 1) this.#aside.forget(settlement)
+    if (!answer.alive) this.#host.evicted()
     for (const group of answer.groups) {
       this.#budget -= group.jobs.length
       for (const row of group.jobs) this.#enter(row, group, answer)
@@ -392,57 +437,41 @@ export class Cycle {
     })
   }
 
-  /** What could not be settled is kept; a claim whose answer got lost may have taken jobs, which are given back. */
+  /** What could not be settled is kept, apart from what hinders it. */
   #refused(error: unknown, settlement: Settlement, claimed: boolean): void {
-    const refused = isContentError(error)
-    if (!refused || settlement.size === 0) this.#outcomes.putBack(settlement)
+    const fault = faultOf(error)
+    // Anything the server answered was undone by it; only silence leaves a doubt.
+    if (claimed && (fault === 'connection' || fault === 'other')) this.#reconcile.doubt()
+    const divides = fault !== 'connection' && fault !== 'schema' && settlement.size > 0
+    if (!divides) this.#outcomes.putBack(settlement)
     else if (settlement.size > 1) this.#outcomes.putBack(...settlement.halves())
-    else this.#sanitise(settlement, error)
-    if (claimed) this.#unsure = true
-    this.#pause(!refused || settlement.size === 0)
-    this.#host.bus.emit('error', { during: 'settling and claiming', error })
-  }
-
-  /** Nothing is sent for a while; longer each time, and never by all workers at once. */
-  #pause(long: boolean): void {
-    this.#failures += 1
-    const ceiling = Math.min(RETRY_MS.most, RETRY_MS.first * 2 ** Math.min(this.#failures - 1, 10))
-    this.#pausedUntil = performance.now() + (long ? ceiling / 2 + (Math.random() * ceiling) / 2 : 1)
-    this.#alarm.set(this.#pausedUntil)
+    else if (fault === 'content') this.#sanitise(settlement, error)
+    else this.#aside.add(settlement)
+    this.#pause.failed(divides)
+    this.#alarm.set(Math.min(this.#pause.until, this.#aside.nextAt))
+    if (fault !== 'busy') this.#host.bus.emit('error', { during: 'settling and claiming', error })
+    if (fault === 'schema' && this.#pause.failures >= FATAL_FAILURES) this.#host.fatal(error)
   }
 
   /** One outcome the server does not take, whatever it is: the job fails with that, rather than stay for ever. */
-  #sanitise(settlement: Settlement, error: unknown): void {
-    const [entry] = settlement.entries
+  #sanitise({ entries: [entry] }: Settlement, error: unknown): void {
     if (entry === undefined || entry.outcome.kind === 'released') return
-    const message = error instanceof Error ? error.message : 'the outcome could not be stored'
-    const refused = {
-      name: 'SettleError',
-      message: `the outcome could not be stored: ${message.slice(0, 1_000)}`,
-    }
-    this.#outcomes.add(
-      entry.attempt,
-      entry.outcome.kind === 'errored' && entry.outcome.error.name === 'SettleError'
-        ? { kind: 'released' }
-        : { kind: 'errored', error: refused, thrown: error, delayMs: null, expected: false },
-    )
+    this.#outcomes.add(entry.attempt, sanitise(entry.outcome, error))
   }
 
   /**
-   * Gives back what the table says this worker holds and this worker has never heard of. Only while no call is under
-   * way: what such a call is about to settle or to bring would look the same.
+   * Gives back what the table says this worker holds and this worker has never heard of. Not while a claim is under
+   * way: what it is about to bring would look the same.
    */
-  async #reconcile(): Promise<void> {
-    if (this.#reconciling) return
-    this.#reconciling = true
+  async #compare(): Promise<void> {
     try {
-      await releaseWorkerJobs(this.#host.database, this.#host.worker.id, this.#heldIds())
-      this.#unsure = false
+      await this.#reconcile.run(() =>
+        releaseWorkerJobs(this.#host.database, this.#host.worker.id, this.#heldIds()),
+      )
     } catch (error) {
-      this.#pause(true)
+      this.#pause.failed(false)
       this.#host.bus.emit('error', { during: 'giving back jobs', error })
     } finally {
-      this.#reconciling = false
       this.#schedule()
     }
   }
@@ -455,17 +484,20 @@ export class Cycle {
     return [
       ...this.#running.keys(),
       ...this.#ready.ids(),
-      ...settling.flatMap((settlement) => settlement.entries.map(({ attempt }) => attempt.id)),
+      ...this.#aside.ids(),
+      ...[...settling, ...this.#sent].flatMap(({ entries }) => entries.map(({ attempt }) => attempt.id)),
     ]
   }
 
   #startReady(): void {
-    if (this.#starting || this.#suspended) return
+    if (this.#starting || this.#suspended || this.#fenced || this.#host.pulse.fenced) return
     this.#starting = true
     while (this.#running.size < this.#options.concurrency && !this.#outcomes.full) {
       const next = this.#ready.next()
       if (next === undefined) break
       this.#running.set(next.attempt.id, next.attempt)
+      if (next.attempt.definition.options.onUnreachable === 'kill') this.#killable += 1
+      this.#host.pulse.show(this.#running.size, this.#killable)
       this.#started += 1
       execute(next.attempt, next.tagged, this.#host.execute, this.#done)
     }
@@ -496,12 +528,26 @@ export class Cycle {
   }
 
   #finish(attempt: Attempt, outcome: Outcome): void {
-    if (!this.#running.delete(attempt.id)) return
+    if (this.#running.get(attempt.id) !== attempt) return
+    this.#leave(attempt)
     this.#pace.learn(performance.now() - attempt.startedAt)
-    this.#outcomes.add(attempt, outcome)
+    // What was settled in a transaction of the handler's needs only be told.
+    if (outcome.kind === 'settled') this.#tellSettled(attempt, outcome)
+    else this.#outcomes.add(attempt, outcome)
     // The next one begins at once; settling waits for the end of this turn of the event loop and takes all together.
     if (this.#ready.count > 0) this.#startReady()
     this.#schedule()
+  }
+
+  #tellSettled(attempt: Attempt, outcome: Outcome): void {
+    announceOutcome(this.#host.bus, attempt, outcome)
+    this.#host.settled([attempt.id], true)
+  }
+
+  #leave(attempt: Attempt): void {
+    this.#running.delete(attempt.id)
+    if (attempt.definition.options.onUnreachable === 'kill') this.#killable -= 1
+    this.#host.pulse.show(this.#running.size, this.#killable)
   }
 
   #announceSettled(settlement: Settlement, lost: ReadonlySet<string> | null, listenedTo: boolean): void {

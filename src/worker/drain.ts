@@ -1,25 +1,17 @@
 import { CeleriacError } from '../base/errors.ts'
 import { deregisterWorker } from '../db/calls/worker.ts'
 import type { Database } from '../db/database.ts'
-import type { Waker } from '../job/waker.ts'
 import type { Cycle } from './cycle.ts'
-import type { Presence } from './presence.ts'
+import type { Guarded } from './guard.ts'
 import type { ProgressReports } from './progress-reports.ts'
-
-/** Something that goes on beside the claims. */
-export interface Upkeep {
-  start(): void
-  stop(): Promise<void>
-}
 
 /** What stopping works on. */
 export interface Drain {
   readonly cycle: Cycle
-  readonly presence: Presence
-  readonly upkeep: Upkeep
+  readonly guarded: Guarded | undefined
   readonly reports: ProgressReports
   readonly database: Database
-  readonly waker: Waker
+  readonly workerId: () => string
   readonly timeoutMs: number
   readonly abortGraceMs: number
   /** Aborts when there is no more time for warmth. */
@@ -39,10 +31,11 @@ const LAST_WRITES_MS = 5_000
  * 3. abort the signals of what still runs; give it the grace to return
  * 4. give back what still runs: its handler is fenced and others may run it
  * 5. settle everything that is buffered
- * 6. leave: the row goes, and with it whatever the table says we hold; the lock goes with the session
+ * 6. leave: the row goes, and with it whatever the table says we hold; the locks go last
  */
 export async function drain(work: Drain): Promise<void> {
-  const { cycle, presence, upkeep } = work
+  const { cycle } = work
+  const begun = performance.now()
   cycle.stopClaiming()
   await within(work.timeoutMs, cycle.whenEmpty(), work.hurry)
   if (cycle.running > 0) {
@@ -55,14 +48,16 @@ export async function drain(work: Drain): Promise<void> {
     cycle.releaseAll()
   }
   await work.reports.flush()
-  await within(LAST_WRITES_MS, cycle.whenEmpty())
+  // Whatever is left of the time is theirs: a database that is away for a moment must not cost what is done.
+  const left = work.timeoutMs - (performance.now() - begun)
+  await within(Math.max(LAST_WRITES_MS, work.hurry.aborted ? 0 : left), cycle.whenEmpty())
   cycle.stop()
-  await upkeep.stop()
-  presence.stop()
+  await work.guarded?.quiet()
   await within(
     LAST_WRITES_MS,
-    deregisterWorker(work.database, presence.id).catch(() => undefined),
+    deregisterWorker(work.database, work.workerId()).catch(() => undefined),
   )
+  await work.guarded?.leave()
 }
 
 /** Waits for `work`, but not longer than this, and not after `hurry` has aborted. */

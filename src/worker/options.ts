@@ -29,6 +29,11 @@ export interface WorkerOptions {
   readonly pollInterval?: Duration
   /** The same while they do not arrive. @defaultValue '500ms' */
   readonly deafPollInterval?: Duration
+  /**
+   * A main loop that stands still for this long ends the process, so that others can run its jobs; `'never'` lets it.
+   * Needs the guard thread. At least 1 s. @defaultValue '60s'
+   */
+  readonly maxBlock?: Duration | 'never'
 }
 
 export const WORKER_DEFAULTS = {
@@ -39,7 +44,10 @@ export const WORKER_DEFAULTS = {
   abortGrace: '5s',
   pollInterval: '10s',
   deafPollInterval: '500ms',
+  maxBlock: '60s',
 } as const satisfies WorkerOptions
+
+const LEAST_BLOCK_MS = 1_000
 
 /** Options of a worker, read and checked. */
 export interface ResolvedWorkerOptions {
@@ -51,6 +59,8 @@ export interface ResolvedWorkerOptions {
   readonly abortGraceMs: number
   readonly pollMs: number
   readonly deafPollMs: number
+  /** Null for ever. */
+  readonly maxBlockMs: number | null
 }
 
 /** @throws {CeleriacError} `OPTION_…` or `QUEUE_NAME_INVALID`, all problems at once. */
@@ -75,7 +85,18 @@ export function resolveWorkerOptions(options: WorkerOptions): ResolvedWorkerOpti
       abortGraceMs: read('abortGrace'),
       pollMs: read('pollInterval'),
       deafPollMs: read('deafPollInterval'),
+      maxBlockMs: check(() => readMaxBlock(options.maxBlock ?? WORKER_DEFAULTS.maxBlock), null),
     }
+  })
+}
+
+function readMaxBlock(value: Duration | 'never'): number | null {
+  if (value === 'never') return null
+  const ms = toMs(value, 'maxBlock')
+  if (ms >= LEAST_BLOCK_MS) return ms
+  throw new CeleriacError('OPTION_INVALID', {
+    option: 'maxBlock',
+    problem: `must be at least 1 s, or 'never'; got ${preview(value)}`,
   })
 }
 

@@ -13,7 +13,7 @@ export class ProgressReports {
   readonly #workerId: () => string
   readonly #codec: Codec | undefined
   readonly #maxBytes: number
-  readonly #lost: (jobId: string) => void
+  readonly #lost: (jobId: string, token: number) => void
   #pending = new Map<Attempt, string>()
   /** On their way: a job settled before its last report arrives would be settled without it. */
   readonly #sent = new Set<ReadonlyMap<Attempt, string>>()
@@ -26,7 +26,7 @@ export class ProgressReports {
     readonly codec: Codec | undefined
     readonly maxBytes: number
     /** Told about jobs that turn out not to be ours any more. */
-    readonly lost: (jobId: string) => void
+    readonly lost: (jobId: string, token: number) => void
   }) {
     this.#database = options.database
     this.#workerId = options.workerId
@@ -70,7 +70,8 @@ export class ProgressReports {
         this.#workerId(),
         Array.from(reports, ([attempt, value]) => ({ jobId: attempt.id, token: attempt.token, value })),
       )
-      for (const jobId of lost) this.#lost(jobId)
+      const gone = new Set(lost)
+      for (const { id, token } of reports.keys()) if (gone.has(id)) this.#lost(id, token)
     } catch {
       // Progress is for watchers: a later report makes up for one that an outage has swallowed.
     } finally {

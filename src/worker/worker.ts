@@ -1,8 +1,9 @@
 /*
  * worker: runs jobs. It claims only tasks it has registered (cycle), calls their handlers (execute, attempt), turns
- * whatever they do into an outcome (outcome) and settles it; it shows that it is alive (presence) and lets go of its
+ * whatever they do into an outcome (outcome) and settles it; a guard shows that it is alive (guard), and it lets go of its
  * jobs in order when it stops (drain). It may live in a web process or in one of its own, in any number.
  */
+import { randomUUID } from 'node:crypto'
 import { type Duration, toMs } from '../base/duration.ts'
 import { CeleriacError } from '../base/errors.ts'
 import type { Codec } from '../base/json.ts'
@@ -17,15 +18,20 @@ import { type JobLog, SILENT_LOG } from '../task/job-log.ts'
 import type { Registry } from '../task/registry.ts'
 import type { Attempt } from './attempt.ts'
 import { Cycle } from './cycle.ts'
-import { drain, type Upkeep } from './drain.ts'
+import { drain } from './drain.ts'
 import type { Middleware } from './middleware.ts'
 import { type ResolvedWorkerOptions, resolveWorkerOptions, type WorkerOptions } from './options.ts'
-import { BEAT_MS, Presence } from './presence.ts'
+import type { Guarded, GuardedHost, GuardEntry, WorkerGuard } from './guard.ts'
 import { ProgressReports } from './progress-reports.ts'
+import { Pulse } from './pulse.ts'
 
 /** What a worker needs of its app. */
 export interface WorkerContext {
+  /** Connections of the app, which handlers may use up. */
   readonly database: Database
+  /** Connections that only workers use: no handler can starve them. */
+  readonly work: Database
+  readonly guard: WorkerGuard
   readonly listener: Listener
   readonly registry: Registry
   readonly results: Results
@@ -35,12 +41,16 @@ export interface WorkerContext {
   readonly codec: Codec | undefined
   readonly maxResultBytes: number
   readonly middleware: readonly Middleware[]
-  readonly retentionMs: number | null
-  /** Makes what keeps the installation in order, done by whichever worker leads. */
-  readonly upkeep: (leads: () => boolean, beatMs: number) => Upkeep
-  /** Refuses to start on a schema or a pool that will not do. */
+  /** Refuses to start on a schema that will not do. */
   readonly assertReady: () => Promise<void>
 }
+
+/** Only attempts of this age are worth asking about: a notification tells sooner. */
+const ASK_AFTER_MS = 1_000
+const MOST_ASKED = 5_000
+/** How often the main loop shows that it goes round. */
+const TICK_MS = 1_000
+const ANEW_MS = { first: 100, most: 2_000 } as const
 
 type State = 'new' | 'starting' | 'running' | 'stopping' | 'stopped'
 
@@ -48,51 +58,36 @@ type State = 'new' | 'starting' | 'running' | 'stopping' | 'stopped'
 export class Worker implements AsyncDisposable {
   readonly #options: ResolvedWorkerOptions
   readonly #context: WorkerContext
-  readonly #presence: Presence
   readonly #cycle: Cycle
   readonly #reports: ProgressReports
-  readonly #upkeep: Upkeep
+  readonly #pulse = new Pulse()
+  #id = randomUUID()
+  #guarded: Guarded | undefined
+  #startingAnew = false
+  #fatal: { readonly error: unknown } | undefined
   #state: State = 'new'
   #starting: Promise<void> | undefined
   #stopping: Promise<void> | undefined
   #hurry = new AbortController()
-  #disconnected = false
   #log: JobLog | undefined
   readonly #undo: (() => void)[] = []
 
   constructor(options: WorkerOptions, context: WorkerContext) {
     this.#options = resolveWorkerOptions(options)
     this.#context = context
-    const { database, listener, registry, bus } = context
-    this.#presence = new Presence(database, listener, {
-      name: this.#options.name,
-      queues: this.#options.queues.map((queue) => queue.name),
-      concurrency: this.#options.concurrency,
-      tasks: () => registry.runnable(),
-      snapshot: (askAfterMs, most) => ({
-        running: this.#cycle.running,
-        idle: this.#cycle.takeSlept(),
-        stopping: this.#state === 'stopping',
-        stats: { started: this.#cycle.started },
-        attempts: this.#cycle.attemptsOlderThan(askAfterMs, most),
-      }),
-      answered: (answer, idle) => this.#answered(answer, idle),
-      failed: (error) => bus.emit('error', { during: 'the heartbeat', error }),
-    })
     this.#reports = new ProgressReports({
-      database,
-      workerId: () => this.#presence.id,
+      database: context.work,
+      workerId: () => this.#id,
       codec: context.codec,
       maxBytes: context.maxResultBytes,
-      lost: (jobId) => this.#cycle.lose(jobId),
+      lost: (jobId, token) => this.#cycle.lose(jobId, token),
     })
     this.#cycle = new Cycle(this.#options, this.#cycleHost())
-    this.#upkeep = context.upkeep(() => this.#presence.leads, BEAT_MS)
   }
 
   /** Id of this life of the worker; a new one with every start. */
   get id(): string {
-    return this.#presence.id
+    return this.#id
   }
 
   get name(): string {
@@ -107,7 +102,7 @@ export class Worker implements AsyncDisposable {
   /**
    * Enters the worker and begins to claim.
    *
-   * @throws {CeleriacError} `NOT_MIGRATED`, `SCHEMA_BEHIND` or `SCHEMA_AHEAD` with the command to run, `POOL_SIZE`,
+   * @throws {CeleriacError} `NOT_MIGRATED`, `SCHEMA_BEHIND` or `SCHEMA_AHEAD` with the command to run,
    * `CONNECT_FAILED`; `WORKER_STATE` when it was stopped before.
    */
   async start(): Promise<void> {
@@ -142,7 +137,11 @@ export class Worker implements AsyncDisposable {
     return this.#stopping
   }
 
-  /** Starts, stops on SIGTERM or SIGINT (a second signal is cold), and resolves when everything is given back. */
+  /**
+   * Starts, stops on SIGTERM or SIGINT (a second signal is cold), and resolves when everything is given back.
+   *
+   * @throws {CeleriacError} as `start()`; and `NOT_MIGRATED` when the schema is dropped under it: it stops by itself.
+   */
   async run(): Promise<void> {
     await this.start()
     await new Promise<void>((resolve, reject) => {
@@ -158,6 +157,7 @@ export class Worker implements AsyncDisposable {
       // Also when somebody calls stop().
       this.#undo.push(resolve)
     })
+    if (this.#fatal !== undefined) throw this.#fatal.error
   }
 
   /**
@@ -203,24 +203,21 @@ export class Worker implements AsyncDisposable {
       listener.subscribe({
         wake: (queue, runAtUs) => this.#cycle.wakeFor(queue, runAtUs),
         cancel: (jobId, reason) => this.#cancelled(jobId, reason),
-        hearing: () => this.#cycle.wake(),
-        connected: async () => this.#reconnected(),
-        disconnected: (error) => {
-          this.#disconnected = true
-          bus.emit('worker:disconnected', { workerId: this.id, error })
+        kill: (jobIds) => {
+          for (const jobId of jobIds) this.#cycle.lose(jobId, null)
         },
+        hearing: () => this.#cycle.wake(),
       }),
     )
     try {
-      await this.#presence.start()
+      this.#guarded = await this.#context.guard.enter(this.#entry(true), this.#guardedHost())
     } catch (error) {
       this.#undoAll()
       throw error
     }
-    listener.hold(this, true)
-    this.#undo.push(() => listener.hold(this, false))
+    const ticking = setInterval(() => this.#pulse.tick(), this.#tickMs()).unref()
+    this.#undo.push(() => clearInterval(ticking))
     this.#state = 'running'
-    this.#upkeep.start()
     this.#cycle.start()
     bus.emit('worker:started', {
       workerId: this.id,
@@ -228,8 +225,6 @@ export class Worker implements AsyncDisposable {
       queues: this.#options.queues.map((queue) => queue.name),
       concurrency: this.#options.concurrency,
     })
-    // The first one soon: it may have to lead.
-    void this.#presence.beat()
   }
 
   async #stop(timeoutMs: number): Promise<void> {
@@ -239,15 +234,14 @@ export class Worker implements AsyncDisposable {
     }
     await this.#starting.catch(() => undefined)
     this.#state = 'stopping'
-    const { bus, database, waker } = this.#context
+    const { bus, work } = this.#context
     bus.emit('worker:stopping', { workerId: this.id, name: this.name, running: this.#cycle.running })
     await drain({
       cycle: this.#cycle,
-      presence: this.#presence,
-      upkeep: this.#upkeep,
+      guarded: this.#guarded,
       reports: this.#reports,
-      database,
-      waker,
+      database: work,
+      workerId: () => this.#id,
       timeoutMs,
       abortGraceMs: this.#options.abortGraceMs,
       hurry: this.#hurry.signal,
@@ -265,16 +259,71 @@ export class Worker implements AsyncDisposable {
     this.#cycle.cancel(jobId, reason === '' ? 'cancelled' : reason)
   }
 
+  #entry(fresh: boolean): GuardEntry {
+    return {
+      id: this.#id,
+      name: this.#options.name,
+      queues: this.#options.queues.map((queue) => queue.name),
+      tasks: this.#context.registry.runnable(),
+      concurrency: this.#options.concurrency,
+      fresh,
+      maxBlockMs: this.#options.maxBlockMs,
+      pulse: this.#pulse.memory,
+    }
+  }
+
+  #tickMs(): number {
+    const { maxBlockMs } = this.#options
+    return maxBlockMs === null ? TICK_MS : Math.min(TICK_MS, maxBlockMs / 4)
+  }
+
+  #guardedHost(): GuardedHost {
+    const { bus, registry } = this.#context
+    return {
+      snapshot: () => ({
+        tasks: registry.runnable(),
+        running: this.#cycle.running,
+        idle: this.#cycle.takeSlept(),
+        stopping: this.#state === 'stopping',
+        stats: { started: this.#cycle.started },
+        attempts: this.#cycle.attemptsOlderThan(ASK_AFTER_MS, MOST_ASKED),
+      }),
+      answered: (answer, idle) => this.#answered(answer, idle),
+      failed: (error) => bus.emit('error', { during: 'the heartbeat', error }),
+      disconnected: (error) => bus.emit('worker:disconnected', { workerId: this.id, error }),
+      connected: () => {
+        bus.emit('worker:connected', { workerId: this.id })
+        // Whatever was announced while nobody listened was missed.
+        this.#cycle.reconnected()
+      },
+      fenced: (silentMs) => {
+        bus.emit('worker:fenced', { workerId: this.id, silentMs, running: this.#cycle.running })
+        this.#cycle.fence()
+      },
+      unfenced: () => {
+        bus.emit('worker:unfenced', { workerId: this.id })
+        this.#cycle.unfence()
+      },
+    }
+  }
+
   #answered({ known, lost, cancelled }: HeartbeatAnswer, idle: boolean): void {
-    const { bus } = this.#context
     if (!known) {
-      bus.emit('worker:evicted', { workerId: this.id, running: this.#cycle.running })
-      void this.#startAnew()
+      this.#evicted()
       return
     }
     this.#cycle.beaten(idle)
-    for (const jobId of lost) this.#cycle.lose(jobId)
+    for (const { id, token } of lost) this.#cycle.lose(id, token)
     for (const { id, reason } of cancelled) this.#cancelled(id, reason)
+  }
+
+  #evicted(): void {
+    if (this.#startingAnew) return
+    this.#startingAnew = true
+    this.#context.bus.emit('worker:evicted', { workerId: this.id, running: this.#cycle.running })
+    void this.#startAnew().finally(() => {
+      this.#startingAnew = false
+    })
   }
 
   /**
@@ -282,37 +331,36 @@ export class Worker implements AsyncDisposable {
    * under way may have claimed for the old one goes back first.
    */
   async #startAnew(): Promise<void> {
-    const { database, bus } = this.#context
-    const old = this.id
+    const { work, bus } = this.#context
+    const old = this.#id
     await this.#cycle.abandon()
-    for (;;) {
+    for (let waitMs: number = ANEW_MS.first; ; waitMs = Math.min(ANEW_MS.most, waitMs * 2)) {
       try {
-        await releaseWorkerJobs(database, old, [])
-        if (this.#state === 'running') await this.#presence.restart()
+        await releaseWorkerJobs(work, old, [])
+        if (this.#state !== 'running') break
+        this.#id = randomUUID()
+        await this.#guarded?.again(this.#entry(false))
         break
       } catch (error) {
         bus.emit('error', { during: 'starting anew', error })
-        await new Promise((resolve) => setTimeout(resolve, BEAT_MS / 3))
+        await new Promise((resolve) => setTimeout(resolve, waitMs))
       }
     }
     this.#cycle.resume()
   }
 
-  /** Whatever was announced while nobody listened was missed: look, and beat before anybody wonders. */
-  #reconnected(): void {
-    if (!this.#disconnected) return
-    this.#disconnected = false
-    this.#context.bus.emit('worker:connected', { workerId: this.id })
-    setImmediate(() => void this.#presence.beat())
-    this.#cycle.wake()
+  /** There is nothing to work on any more: it stops by itself, and `run()` throws this. */
+  #died(error: unknown): void {
+    if (this.#fatal !== undefined) return
+    this.#fatal = { error }
+    void this.stop({ timeout: 0 })
   }
 
   #cycleHost(): ConstructorParameters<typeof Cycle>[1] {
-    const { database, listener, registry, bus, results, waker, codec, maxResultBytes, middleware } =
-      this.#context
+    const { work, listener, registry, bus, results, waker, codec, maxResultBytes, middleware } = this.#context
     const worker = this
     return {
-      database,
+      database: work,
       registry,
       bus,
       get log() {
@@ -322,6 +370,9 @@ export class Worker implements AsyncDisposable {
       get worker() {
         return { id: worker.id, name: worker.name }
       },
+      pulse: this.#pulse,
+      evicted: () => this.#evicted(),
+      fatal: (error) => this.#died(error),
       hearing: () => listener.hearing,
       report: (attempt: Attempt, value: unknown) => this.#reports.add(attempt, value),
       lastReport: (attempt: Attempt) => (this.#reports.has(attempt) ? this.#reports.flush() : null),
@@ -330,7 +381,7 @@ export class Worker implements AsyncDisposable {
         if (listenedTo) waker.settled(jobIds)
       },
       returned: (queue, runAtUs) => waker.wake([queue], runAtUs),
-      announceIdle: () => announceIdle(database, this.id),
+      announceIdle: () => announceIdle(work, this.id),
     }
   }
 }

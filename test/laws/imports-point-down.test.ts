@@ -18,6 +18,7 @@ const LAYERS: Readonly<Record<string, number>> = {
   migrate: 3,
   worker: 4,
   maintain: 4,
+  guard: 4.5,
   'app-options.ts': 5,
   'celeriac.ts': 5,
   'index.ts': 5.5,

@@ -5,6 +5,6 @@
 create or replace function celeriac.schema_version(out version integer, out oldest integer)
 language sql immutable parallel safe
 as $$
-  select 1, 1
+  select 2, 1
 $$;
 comment on function celeriac.schema_version() is 'Says which SQL is installed, and the oldest celeriac that still runs on it (rolling deploys: old workers, new schema).';

@@ -5,8 +5,11 @@
 --          p_wanted  jobs to claim at most, in all; 0 claims nothing
 --          p_looks   [[queue, [[priority, floor run_at or null, floor id or null], …]], …] in the order to look
 -- Returns: JSON [lost ids or null, whether anybody listens for results, ms until the next job is due or null, now in ms,
---          [[queue, priority, run_at of the last one, jobs], …]]; see src/db/calls/work-cycle.ts
--- Writes:  jobs, results, attempts      Calls: settle_jobs, find_priorities, claim_jobs
+--          [[queue, priority, run_at of the last one, jobs], …], whether the worker may claim]; see
+--          src/db/calls/work-cycle.ts. What a worker settles counts for as long as it holds the job; one that was
+--          declared dead is given no more
+-- Writes:  jobs, results, attempts      Locks: the worker's gate, shared and without waiting (rescue_jobs says why)
+-- Calls: settle_jobs, find_priorities, claim_jobs
 -- Called by: src/db/calls/work-cycle.ts
 create or replace function celeriac.work_cycle(
   p_worker_id uuid, p_ids uuid[], p_tokens bigint[], p_values text[], p_others jsonb,
@@ -33,12 +36,19 @@ declare
   v_groups text := '';
   v_next timestamptz;
   v_due timestamptz;
+  v_alive boolean := true;
 begin
   if cardinality(p_ids) > 0 or p_others is not null then
     v_lost := celeriac.settle_jobs(p_worker_id, p_ids, p_tokens, p_values, p_others);
   end if;
 
   if p_wanted > 0 then
+    v_alive := pg_try_advisory_xact_lock_shared(uuid_hash_extended(p_worker_id, 0));
+    if v_alive then
+      v_alive := exists (select from celeriac.workers as worker where worker.id = p_worker_id and worker.lost_at is null);
+    end if;
+  end if;
+  if p_wanted > 0 and v_alive then
     for v_look in select look from jsonb_array_elements(p_looks) as look loop
       v_queue := v_look ->> 0;
       foreach v_priority in array coalesce(celeriac.find_priorities(
@@ -77,7 +87,7 @@ begin
     || ',' || exists (select from celeriac.listeners as listener where listener.expires_at > v_now)
     || ',' || coalesce((extract(epoch from v_next - v_now) * 1000)::text, 'null')
     || ',' || extract(epoch from v_now) * 1000
-    || ',[' || v_groups || ']]';
+    || ',[' || v_groups || '],' || v_alive || ']';
 end
 $$;
 comment on function celeriac.work_cycle(uuid, uuid[], bigint[], text[], jsonb, text[], integer, jsonb) is 'One turn of a worker: settles what it has finished and claims what it may run next, in one call and one transaction.';

@@ -1,31 +1,37 @@
--- celeriac.rescue_jobs(…) → setof (worker_id uuid, worker_name text, rescued integer, failed integer)
--- Finds workers that are dead and runs their jobs elsewhere; a job that outlived its bound of losses fails with WORKER_LOST.
--- What counts as dead: find_dead_workers. A worker nobody knows (a claim that committed after its worker was declared
--- dead) is found by a walk over all jobs, only when asked to.
--- Args:    p_beat_ms  interval of heartbeats      p_max_losses  losses a job survives
---          p_orphans  whether to look for jobs of unknown workers, too
--- Returns: a row per worker that was declared dead; name null for an unknown one
--- Writes:  workers (delete), jobs, results, attempts      Locks: jobs in id order, then workers
--- Calls: find_dead_workers, wake_workers
--- Called by: src/db/calls/maintain.ts, by the leader, on a session that holds no presence lock
+-- celeriac.rescue_jobs(…) → setof (worker_id uuid, worker_name text, reason text, rescued integer, failed integer)
+-- Takes the jobs of dead workers away and lets others run them; a job that outlived its bound of losses fails with
+-- WORKER_LOST. What counts as dead: find_dead_workers. A job whose worker nobody knows (somebody deleted the row, or a
+-- backup was restored) counts as well; it is found by a walk over all jobs, only when asked to.
+-- Args:    p_accuser  worker that asks      p_beat_ms  interval of heartbeats      p_max_losses  losses a job survives
+--          p_orphans  whether to look for jobs of unknown workers, too      p_most  jobs in one call
+-- Returns: a row per dead worker that jobs were taken from or that is done with; name null for an unknown one.
+--          As many jobs as p_most: there may be more
+-- Writes:  workers (delete), jobs, results, attempts
+-- Locks:   workers, gates of the dead, jobs in id order: none of them waits
+-- Calls:   find_dead_workers, wake_workers      Called by: run_round, on a session that holds no presence lock
 create or replace function celeriac.rescue_jobs(
-  p_grace_ms double precision, p_beat_ms double precision, p_lease_ms double precision, p_max_losses integer,
-  p_orphans boolean
+  p_accuser uuid, p_grace_ms double precision, p_beat_ms double precision, p_lease_ms double precision,
+  p_max_losses integer, p_orphans boolean, p_most integer
 )
-returns table (worker_id uuid, worker_name text, rescued integer, failed integer)
+returns table (worker_id uuid, worker_name text, reason text, rescued integer, failed integer)
 language plpgsql
 as $$
 declare
   v_now timestamptz := celeriac.clock();
-  v_dead uuid[] := celeriac.find_dead_workers(p_grace_ms, p_beat_ms, p_lease_ms);
+  v_dead uuid[] := celeriac.find_dead_workers(p_accuser, p_grace_ms, p_beat_ms, p_lease_ms);
 begin
   if p_orphans then
-    v_dead := v_dead || (
-      select array_agg(distinct job.worker_id) from celeriac.jobs as job
+    v_dead := coalesce(v_dead, '{}') || array (
+      select distinct job.worker_id from celeriac.jobs as job
       where job.worker_id is not null
         and not exists (select from celeriac.workers as worker where worker.id = job.worker_id)
     );
   end if;
+  -- The gate: a claim of a dead worker that is still under way commits first, and is seen by what follows; one that
+  -- comes later is refused (work_cycle). Who does not get it tries again in the next round.
+  select array_agg(dead.id) into v_dead
+  from unnest(v_dead) as dead (id)
+  where pg_try_advisory_xact_lock(uuid_hash_extended(dead.id, 0));
   if v_dead is null then
     return;
   end if;
@@ -40,13 +46,15 @@ begin
       end as next_state,
       jsonb_build_object(
         'name', 'CeleriacError', 'code', 'WORKER_LOST',
-        'message', format('worker %s died while it ran attempt %s of this job', coalesce(worker.name, job.worker_id::text), job.attempt)
+        'message', format('worker %s died while it ran attempt %s of this job: %s',
+          coalesce(worker.name, job.worker_id::text), job.attempt, coalesce(worker.lost_reason, 'nobody knows it'))
       ) as error
     from celeriac.jobs as job
     left join celeriac.workers as worker on worker.id = job.worker_id
     where job.worker_id = any (v_dead)
     order by job.id
-    for update of job
+    limit p_most
+    for update of job skip locked
   ), recorded as (
     insert into celeriac.attempts (job_id, attempt, token, outcome, worker_id, claimed_at, ended_at, retry_at, error)
     select mine.id, mine.attempt, mine.token, 'lost', mine.worker_id, mine.claimed_at, v_now,
@@ -82,14 +90,17 @@ begin
     select pg_notify(celeriac.channel(), 's ' || mine.id) from mine where mine.next_state <> 'pending'
   )
   select
-    dead.id, worker.name,
+    dead.id, worker.name, worker.lost_reason,
     (select count(*) from mine where mine.worker_id = dead.id and mine.next_state = 'pending')::integer,
     (select count(*) from mine where mine.worker_id = dead.id and mine.next_state = 'failed')::integer
   from unnest(v_dead) as dead (id)
   left join celeriac.workers as worker on worker.id = dead.id
   where (select count(*) from woken) >= 0 and (select count(*) from told) >= 0;
 
-  delete from celeriac.workers as worker where worker.id = any (v_dead);
+  -- One whose jobs are not all taken away (somebody else holds a row) stays, declared dead.
+  delete from celeriac.workers as worker
+  where worker.id = any (v_dead)
+    and not exists (select from celeriac.jobs as job where job.worker_id = worker.id);
 end
 $$;
-comment on function celeriac.rescue_jobs(double precision, double precision, double precision, integer, boolean) is 'Finds workers that are dead and runs their jobs elsewhere; a job that outlived its bound of losses fails with WORKER_LOST.';
+comment on function celeriac.rescue_jobs(uuid, double precision, double precision, double precision, integer, boolean, integer) is 'Takes the jobs of dead workers away and lets others run them; a job that outlived its bound of losses fails with WORKER_LOST.';

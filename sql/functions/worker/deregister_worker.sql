@@ -2,7 +2,7 @@
 -- Removes a worker, and gives back every job the table says it still holds, uncharged.
 -- Args:    p_kept  jobs that were claimed in an answer that got lost are found here; pass the ids that must not be given back
 -- Returns: how many jobs went back
--- Writes:  jobs, workers      Locks: its jobs in id order      Called by: src/db/calls/worker.ts
+-- Writes:  jobs, workers      Locks: its row, then its jobs in id order      Called by: src/db/calls/worker.ts
 create or replace function celeriac.deregister_worker(p_id uuid, p_kept uuid[] default '{}')
 returns integer
 language plpgsql
@@ -10,6 +10,8 @@ as $$
 declare
   v_returned integer;
 begin
+  -- order: worker before jobs, as the rescue does.
+  perform from celeriac.workers as worker where worker.id = p_id for update;
   v_returned := celeriac.release_worker_jobs(p_id, p_kept);
   delete from celeriac.workers as worker where worker.id = p_id;
   return v_returned;

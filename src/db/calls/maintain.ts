@@ -1,13 +1,17 @@
 import type { Database } from '../database.ts'
 
-/** Bounds of the rescue; all in ms but the last two. */
-export interface RescueBounds {
+/** Bounds of a round of maintenance; what ends in Ms is in ms. */
+export interface RoundBounds {
   readonly graceMs: number
   readonly beatMs: number
   readonly leaseMs: number
   readonly maxLosses: number
   /** Whether to look for jobs of workers nobody knows: a walk over all jobs. */
   readonly orphans: boolean
+  /** Jobs rescued and expired at most. */
+  readonly most: number
+  /** Whether the round is to take the leader's lock for itself, because no session can hold it. */
+  readonly alone: boolean
 }
 
 /** A worker that was declared dead, and what became of its jobs. */
@@ -15,6 +19,8 @@ export interface Rescue {
   readonly workerId: string
   /** Null for a worker nobody knows. */
   readonly workerName: string | null
+  /** What showed that it is dead; null for a worker nobody knows. */
+  readonly reason: string | null
   readonly rescued: number
   readonly failed: number
 }
@@ -24,35 +30,43 @@ export interface Round {
   readonly rescues: readonly Rescue[]
   /** Jobs that were cancelled because it was too late to begin them. */
   readonly expired: number
+  /** Until a worker that is suspected to be dead can be declared so, in ms; null when none is. */
+  readonly suspectInMs: number | null
 }
 
-/**
- * Rescues the jobs of dead workers and cancels what has expired, in one statement: it runs twice a second for as long
- * as there is a worker, so it is to cost one round trip.
- */
-export async function runRound(database: Database, bounds: RescueBounds, expireMost: number): Promise<Round> {
-  const { schema } = database
-  const [row] = await database.query({
-    name: `${schema}.run_round`,
-    text: `select
-      (select coalesce(json_agg(rescue), '[]')::text from "${schema}".rescue_jobs($1, $2, $3, $4, $5) as rescue) as rescues,
-      "${schema}".expire_jobs($6) as expired`,
-    values: [bounds.graceMs, bounds.beatMs, bounds.leaseMs, bounds.maxLosses, bounds.orphans, expireMost],
-  })
-  const rescues = JSON.parse(String(row?.rescues)) as {
-    worker_id: string
-    worker_name: string | null
-    rescued: number
-    failed: number
-  }[]
+/** Does one round of urgent maintenance on behalf of a worker; null when somebody else leads. */
+export async function runRound(
+  database: Database,
+  accuser: string,
+  bounds: RoundBounds,
+): Promise<Round | null> {
+  const { graceMs, beatMs, leaseMs, maxLosses, orphans, most, alone } = bounds
+  const [row] = await database.call('run_round', [
+    accuser,
+    graceMs,
+    beatMs,
+    leaseMs,
+    maxLosses,
+    orphans,
+    most,
+    alone,
+  ])
+  if (typeof row?.run_round !== 'string') return null
+  const [rescues, expired, suspectInMs] = JSON.parse(row.run_round) as [
+    [string, string | null, string | null, number, number][],
+    number,
+    number | null,
+  ]
   return {
-    rescues: rescues.map((rescue) => ({
-      workerId: rescue.worker_id,
-      workerName: rescue.worker_name,
-      rescued: rescue.rescued,
-      failed: rescue.failed,
+    rescues: rescues.map(([workerId, workerName, reason, rescued, failed]) => ({
+      workerId,
+      workerName,
+      reason,
+      rescued,
+      failed,
     })),
-    expired: Number(row?.expired),
+    expired,
+    suspectInMs,
   }
 }
 

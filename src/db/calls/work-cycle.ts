@@ -77,6 +77,8 @@ export interface TurnAnswer {
   /** The database's clock, in ms since 1970. */
   readonly nowMs: number
   readonly groups: readonly ClaimedGroup[]
+  /** False when the worker was declared dead: it is given nothing more. */
+  readonly alive: boolean
   /** Whether a stored value in the answer may be tagged, so that args need decoding. */
   readonly tagged: boolean
 }
@@ -87,6 +89,7 @@ type Answer = readonly [
   nextDueMs: number | null,
   nowMs: number,
   groups: [queue: string, priority: number, lastRunAt: string | null, jobs: ClaimedRow[]][],
+  alive: boolean,
 ]
 
 /** Settles what a worker has finished and claims what it may run next, in one call. */
@@ -102,12 +105,13 @@ export async function workCycle(database: Database, turn: Turn): Promise<TurnAns
     turn.wanted === 0 ? '[]' : JSON.stringify(turn.looks),
   ])
   const text = row?.work_cycle as string
-  const [lost, listenedTo, nextDueMs, nowMs, groups] = JSON.parse(text) as Answer
+  const [lost, listenedTo, nextDueMs, nowMs, groups, alive] = JSON.parse(text) as Answer
   return {
     lost: lost ?? [],
     listenedTo,
     nextDueMs,
     nowMs,
+    alive,
     groups: groups.map(([queue, priority, lastRunAt, jobs]) => ({ queue, priority, lastRunAt, jobs })),
     tagged: hasTags(text),
   }

@@ -4,7 +4,8 @@ import type { Database, Executor } from '../database.ts'
 /** What a worker says about itself when it starts. */
 export interface WorkerEntry {
   readonly id: string
-  readonly presenceKey: string
+  /** Null where sessions cannot hold locks. */
+  readonly presenceKey: string | null
   readonly name: string
   readonly host: string
   readonly pid: number
@@ -12,6 +13,8 @@ export interface WorkerEntry {
   readonly queues: readonly string[]
   readonly tasks: readonly string[]
   readonly concurrency: number
+  /** False for one that goes on under a new id. */
+  readonly fresh: boolean
 }
 
 export async function registerWorker(
@@ -31,14 +34,20 @@ export async function registerWorker(
       [...worker.queues],
       [...worker.tasks],
       worker.concurrency,
+      worker.fresh,
     ],
     executor,
   )
 }
 
-/** Holds the worker's lock for as long as the session lives: whoever gets it exclusively knows that the worker is dead. */
+/** Holds the worker's lock for as long as the session lives: whoever gets it exclusively knows that the session is gone. */
 export async function lockPresence(session: Executor, presenceKey: string): Promise<void> {
   await session.query({ text: 'select pg_advisory_lock_shared($1::bigint)', values: [presenceKey] })
+}
+
+/** Lets go of the lock of a worker that has left. */
+export async function unlockPresence(session: Executor, presenceKey: string): Promise<void> {
+  await session.query({ text: 'select pg_advisory_unlock_shared($1::bigint)', values: [presenceKey] })
 }
 
 /** What a worker says about itself while it lives. */
@@ -50,8 +59,17 @@ export interface Heartbeat {
   readonly tasks: readonly string[]
   readonly stats: Readonly<Record<string, number>>
   readonly leads: boolean
+  readonly beatMs: number
+  /** Whether the session can hold the leader's lock. */
+  readonly mayLead: boolean
   /** Attempts to ask about. */
-  readonly attempts: readonly { readonly id: string; readonly token: number }[]
+  readonly attempts: readonly HeldAttempt[]
+}
+
+/** An attempt that a worker believes to hold. */
+export interface HeldAttempt {
+  readonly id: string
+  readonly token: number
 }
 
 /** What a worker is told with its heartbeat. */
@@ -59,7 +77,7 @@ export interface HeartbeatAnswer {
   /** False when it was taken for dead. */
   readonly known: boolean
   readonly leads: boolean
-  readonly lost: readonly string[]
+  readonly lost: readonly HeldAttempt[]
   readonly cancelled: readonly { readonly id: string; readonly reason: string }[]
 }
 
@@ -80,14 +98,17 @@ export async function recordHeartbeat(
       plainArray(beat.attempts.map((attempt) => attempt.id)),
       plainArray(beat.attempts.map((attempt) => attempt.token)),
       beat.leads,
+      beat.beatMs,
+      beat.mayLead,
     ],
     executor,
   )
   const reasons = (row?.reasons as string[] | null) ?? []
+  const tokens = (row?.lost_tokens as string[] | null) ?? []
   return {
     known: row?.known === true,
     leads: row?.leads === true,
-    lost: (row?.lost as string[] | null) ?? [],
+    lost: ((row?.lost as string[] | null) ?? []).map((id, index) => ({ id, token: Number(tokens[index]) })),
     cancelled: ((row?.cancelled as string[] | null) ?? []).map((id, index) => ({
       id,
       reason: reasons[index] ?? '',
