@@ -136,6 +136,11 @@ export const ERRORS = {
   WORKER_LOST: { sqlstate: null, message: 'job {jobId} was lost with its worker {losses} times' },
   TIME_LIMIT: { sqlstate: null, message: 'job {jobId} ran longer than its time limit of {limit}' },
   SOFT_TIME_LIMIT: { sqlstate: null, message: 'job {jobId} ran longer than its soft time limit of {limit}' },
+  UNREACHABLE: {
+    sqlstate: null,
+    message:
+      'job {jobId} was given up here: the database has been out of reach for so long that another worker may run it',
+  },
   WORKER_STATE: { sqlstate: null, message: 'the worker is {state}; {remedy}' },
   APP_CLOSED: { sqlstate: null, message: 'this app is stopped; make a new Celeriac to {action}' },
 

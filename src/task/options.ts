@@ -9,7 +9,16 @@ import {
 import { type Duration, toMs } from '../base/duration.ts'
 import { CeleriacError } from '../base/errors.ts'
 import { assertQueueName } from '../base/names.ts'
-import { allAtOnce, type Check, flag, instant, integer, labels, refuseUnknown } from '../base/options.ts'
+import {
+  allAtOnce,
+  type Check,
+  flag,
+  instant,
+  integer,
+  labels,
+  oneOf,
+  refuseUnknown,
+} from '../base/options.ts'
 import { preview } from '../base/text.ts'
 import type { TransactionInput } from '../db/transaction.ts'
 
@@ -64,7 +73,19 @@ export interface TaskOptions extends JobOptions {
   readonly giveUpOn?: readonly ErrorMatcher[]
   /** These errors are part of the work: they fail or retry the job, without noise in the logs. */
   readonly expected?: readonly ErrorMatcher[]
+  /**
+   * What becomes of a running handler whose worker cannot reach the database for so long (10 s) that another may soon
+   * run the job: 'abort' aborts its signal and returns the job uncharged; 'kill' does so too, and ends the whole process
+   * if the handler still runs when the lease is about to end; 'continue' lets it go on. Whichever it is, what it writes
+   * as an attempt that is no longer held is refused. @defaultValue 'abort'
+   */
+  readonly onUnreachable?: OnUnreachable
 }
+
+/** See `TaskOptions.onUnreachable`. */
+export type OnUnreachable = (typeof ON_UNREACHABLE)[number]
+
+const ON_UNREACHABLE = ['abort', 'kill', 'continue'] as const
 
 /** Options that decide what the handler is called with. */
 export interface HandlerOptions {
@@ -80,6 +101,7 @@ export interface ResolvedTaskOptions extends ResolvedJobOptions {
   readonly retryOn: readonly ErrorMatcher[] | null
   readonly giveUpOn: readonly ErrorMatcher[]
   readonly expected: readonly ErrorMatcher[]
+  readonly onUnreachable: OnUnreachable
 }
 
 /** Options of a job, read and checked; null for: not set. */
@@ -107,6 +129,9 @@ export const JOB_DEFAULTS = {
   atMostOnce: false,
 } as const
 
+/** Defaults of what only tasks have. */
+export const TASK_DEFAULTS = { onUnreachable: 'abort' } as const
+
 const YEAR_MS = 365 * 86_400_000
 const JOB_KEYS = [
   'queue',
@@ -122,7 +147,7 @@ const JOB_KEYS = [
   'labels',
   'backoff',
 ] as const
-const TASK_KEYS = [...JOB_KEYS, 'bind', 'args', 'retryOn', 'giveUpOn', 'expected']
+const TASK_KEYS = [...JOB_KEYS, 'bind', 'args', 'retryOn', 'giveUpOn', 'expected', 'onUnreachable']
 const CALL_KEYS = [...JOB_KEYS, 'runAt', 'id', 'tx']
 
 /** @throws {CeleriacError} `OPTION_…` for each option that is unknown or out of bounds, all at once. */
@@ -138,6 +163,10 @@ export function resolveTaskOptions(options: TaskOptions & HandlerOptions): Resol
       ),
       giveUpOn: check(() => matchers(options.giveUpOn === undefined ? [] : options.giveUpOn, 'giveUpOn'), []),
       expected: check(() => matchers(options.expected === undefined ? [] : options.expected, 'expected'), []),
+      onUnreachable: check(
+        () => oneOf(options.onUnreachable ?? TASK_DEFAULTS.onUnreachable, 'onUnreachable', ON_UNREACHABLE),
+        TASK_DEFAULTS.onUnreachable,
+      ),
     }
   })
 }

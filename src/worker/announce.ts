@@ -20,6 +20,7 @@ export function announceClaim(bus: Bus, attempt: Attempt): void {
 export function announceOutcome(bus: Bus, attempt: Attempt, outcome: Outcome): number | null {
   switch (outcome.kind) {
     case 'succeeded':
+    case 'settled':
       if (bus.wanted('job:succeeded'))
         bus.emit('job:succeeded', { ...factsOf(attempt), durationMs: duration(attempt) })
       return null

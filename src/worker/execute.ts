@@ -7,7 +7,7 @@ import { jobStorage } from '../task/current-job.ts'
 import { issuesText, validateArgs } from '../task/schema.ts'
 import type { Attempt } from './attempt.ts'
 import { type Middleware, wrap } from './middleware.ts'
-import { harmless, type Outcome, outcomeOf } from './outcome.ts'
+import { harmless, type Outcome, type OutcomeToSettle, outcomeOf } from './outcome.ts'
 import { after } from './timer.ts'
 
 /** What running handlers needs of the app. */
@@ -98,10 +98,11 @@ function success(attempt: Attempt, value: unknown, { codec, maxResultBytes }: Ex
   }
 }
 
-function failure(attempt: Attempt, thrown: unknown): Outcome {
+function failure(attempt: Attempt, thrown: unknown): OutcomeToSettle {
   const reason = attempt.abortReason
   if (reason instanceof JobCancelledError) return { kind: 'cancelled', reason: reason.reason }
-  if (isCeleriacError(reason, 'WORKER_STATE')) return givenUp(attempt)
+  if (isCeleriacError(reason, 'WORKER_STATE') || isCeleriacError(reason, 'UNREACHABLE'))
+    return givenUp(attempt)
   // A handler that gave way to its signal shows an AbortError; what made it give way says more.
   const cause = isCeleriacError(reason, 'SOFT_TIME_LIMIT') && isAbortError(thrown) ? reason : thrown
   return outcomeOf(cause, {
@@ -114,7 +115,7 @@ function failure(attempt: Attempt, thrown: unknown): Outcome {
 }
 
 /** The outcome of an attempt that its worker cannot wait for any longer: others run the job, unless it may begin only once. */
-export function givenUp(attempt: Attempt): Outcome {
+export function givenUp(attempt: Attempt): OutcomeToSettle {
   if (attempt.rowOptions?.atMostOnce !== true) return { kind: 'released' }
   const thrown = new CeleriacError('WORKER_LOST', { jobId: attempt.id, losses: 1 })
   return { kind: 'errored', error: serialiseThrown(thrown), thrown, delayMs: null, expected: false }

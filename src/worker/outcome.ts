@@ -20,6 +20,11 @@ export type Outcome =
   | { readonly kind: 'discarded'; readonly error: StoredError; readonly thrown: unknown }
   | { readonly kind: 'cancelled'; readonly reason: string }
   | { readonly kind: 'released' }
+  /** Succeeded and settled already, in a transaction of the handler's: nothing is sent. */
+  | { readonly kind: 'settled'; readonly value: string | null }
+
+/** An outcome that the worker has to settle. */
+export type OutcomeToSettle = Exclude<Outcome, { readonly kind: 'settled' }>
 
 /** What deciding about a failure needs to know of the attempt. */
 export interface FailedAttempt {
@@ -32,7 +37,7 @@ export interface FailedAttempt {
 }
 
 /** Turns whatever a handler threw into an outcome. Whether attempts are left is for SQL to say. */
-export function outcomeOf(thrown: unknown, attempt: FailedAttempt): Outcome {
+export function outcomeOf(thrown: unknown, attempt: FailedAttempt): OutcomeToSettle {
   if (thrown instanceof JobControl) return outcomeOfControl(thrown, attempt)
   return {
     kind: 'errored',
@@ -43,7 +48,7 @@ export function outcomeOf(thrown: unknown, attempt: FailedAttempt): Outcome {
   }
 }
 
-function outcomeOfControl(control: JobControl, attempt: FailedAttempt): Outcome {
+function outcomeOfControl(control: JobControl, attempt: FailedAttempt): OutcomeToSettle {
   if (control.kind === 'snooze') return { kind: 'snoozed', delayMs: control.delayMs ?? 0 }
   if (control.kind === 'discard') {
     const thrown = new CeleriacError('JOB_DISCARDED', { jobId: attempt.jobId, reason: control.reason })

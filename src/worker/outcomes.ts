@@ -1,6 +1,6 @@
 import type { OtherOutcome, Successes } from '../db/calls/work-cycle.ts'
 import type { Attempt } from './attempt.ts'
-import type { Outcome } from './outcome.ts'
+import type { OutcomeToSettle } from './outcome.ts'
 
 /** Outcomes on their way into one settling: the lists `work_cycle` takes, and who they are about. */
 export class Settlement {
@@ -8,7 +8,7 @@ export class Settlement {
   readonly tokens: number[] = []
   readonly values: (string | null)[] = []
   readonly others: OtherOutcome[] = []
-  readonly entries: { readonly attempt: Attempt; readonly outcome: Outcome }[] = []
+  readonly entries: { readonly attempt: Attempt; readonly outcome: OutcomeToSettle }[] = []
   #characters = 0
 
   get size(): number {
@@ -24,7 +24,7 @@ export class Settlement {
     return this
   }
 
-  add(attempt: Attempt, outcome: Outcome): void {
+  add(attempt: Attempt, outcome: OutcomeToSettle): void {
     this.entries.push({ attempt, outcome })
     if (outcome.kind === 'succeeded') {
       this.ids.push(attempt.id)
@@ -47,7 +47,7 @@ export class Settlement {
   }
 }
 
-function otherOf(attempt: Attempt, outcome: Exclude<Outcome, { kind: 'succeeded' }>): OtherOutcome {
+function otherOf(attempt: Attempt, outcome: Exclude<OutcomeToSettle, { kind: 'succeeded' }>): OtherOutcome {
   const { id, token } = attempt
   switch (outcome.kind) {
     case 'errored':
@@ -86,7 +86,7 @@ export class Outcomes {
     return this.#size >= MOST_UNSETTLED || this.#characters >= MOST_CHARACTERS
   }
 
-  add(attempt: Attempt, outcome: Outcome): void {
+  add(attempt: Attempt, outcome: OutcomeToSettle): void {
     let last = this.#waiting.at(-1)
     if (last === undefined || last.size >= MOST_AT_ONCE || last.characters >= MOST_CHARACTERS_AT_ONCE) {
       last = new Settlement()
