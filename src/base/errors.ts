@@ -106,7 +106,6 @@ export const ERRORS = {
   },
 
   // database
-  POOL_SIZE: { sqlstate: null, message: 'pool.max is {max} but {who} needs at least {needed} ({why})' },
   NOT_MIGRATED: {
     sqlstate: null,
     message:

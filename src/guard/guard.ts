@@ -51,7 +51,13 @@ export class Guard {
     this.#place = place
     const { schema, listen, sessions, beatMs, leaseMs, retentionMs } = settings
     const config = { ...settings.config, ...(settings.asksPassword && { password: () => place.password() }) }
-    this.#database = new Database({ source: poolConfig(config), schema, maxConnections: 2, role: 'maintain', ownPool: true })
+    this.#database = new Database({
+      source: poolConfig(config),
+      schema,
+      maxConnections: 2,
+      role: 'maintain',
+      ownPool: true,
+    })
     this.#timeline = new Timeline((fact) => place.report({ kind: 'failover', fact }))
     this.#beats = new KeptSession({
       config: async () => sessionConfig(config, { role: 'beat' }),

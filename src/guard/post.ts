@@ -2,7 +2,7 @@ import type pg from 'pg'
 import type { Database } from '../db/database.ts'
 import type { Listener } from '../db/listener.ts'
 import type { Bus } from '../event/bus.ts'
-import type { Guarded, GuardedHost, GuardEntry, WorkerGuard, WorkerSnapshot } from '../worker/guard.ts'
+import type { GuardEntry, Guarded, GuardedHost, WorkerGuard, WorkerSnapshot } from '../worker/guard.ts'
 import { type Link, openInline, openThread, threadObstacle } from './link.ts'
 import { unpackError } from './packed-error.ts'
 import type { GuardSettings, Order, Report } from './protocol.ts'
@@ -115,7 +115,8 @@ export class GuardPost implements WorkerGuard {
     if (settings.sessions) await listener.relay({ connected: Promise.resolve() })
     const host = {
       report: (report: Report) => this.#report(report),
-      snapshot: (workerId: string): WorkerSnapshot | null => this.#hosts.get(workerId)?.host.snapshot() ?? null,
+      snapshot: (workerId: string): WorkerSnapshot | null =>
+        this.#hosts.get(workerId)?.host.snapshot() ?? null,
       password: async () => (await this.#password?.()) ?? '',
     }
     const inline = (): Link => openInline(settings, { ...host, died: () => undefined })
@@ -204,6 +205,13 @@ export class GuardPost implements WorkerGuard {
 
 /** Functions that only a pool calls: they need not, and cannot, go to a thread. */
 function withoutPoolHooks(config: pg.PoolConfig): pg.PoolConfig {
-  const { log, verify, onConnect, Client, Promise: _, ...rest } = config as pg.PoolConfig & Record<string, unknown>
+  const {
+    log,
+    verify,
+    onConnect,
+    Client,
+    Promise: _,
+    ...rest
+  } = config as pg.PoolConfig & Record<string, unknown>
   return rest
 }

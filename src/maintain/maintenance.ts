@@ -150,7 +150,8 @@ export class Maintenance {
 
   /** A suspect is looked at again as soon as its grace is over, not a whole round later. */
   #hurryFor(suspectInMs: number | null): void {
-    if (suspectInMs === null || suspectInMs >= RHYTHM.roundEveryMs || suspectInMs <= -RHYTHM.roundEveryMs) return
+    if (suspectInMs === null || suspectInMs >= RHYTHM.roundEveryMs || suspectInMs <= -RHYTHM.roundEveryMs)
+      return
     clearTimeout(this.#early)
     this.#early = setTimeout(
       () => {

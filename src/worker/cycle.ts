@@ -1,13 +1,13 @@
 import { CeleriacError } from '../base/errors.ts'
 import { type ClaimedGroup, type ClaimedRow, type TurnAnswer, workCycle } from '../db/calls/work-cycle.ts'
 import { releaseWorkerJobs } from '../db/calls/worker.ts'
-import { faultOf } from '../db/fault.ts'
 import type { Database } from '../db/database.ts'
+import { faultOf } from '../db/fault.ts'
 import type { Bus } from '../event/bus.ts'
 import type { Registry } from '../task/registry.ts'
 import { Alarm } from './alarm.ts'
-import { Aside } from './aside.ts'
 import { announceClaim, announceOutcome, factsOf } from './announce.ts'
+import { Aside } from './aside.ts'
 import { Attempt, type AttemptHost } from './attempt.ts'
 import { cancel, type Done, type ExecuteContext, execute, givenUp } from './execute.ts'
 import { Floors } from './floors.ts'
@@ -88,8 +88,8 @@ export class Cycle {
   /** A look came back short, so a full one should follow. */
   #short = false
   #claiming = true
-  /** Nothing is sent and nothing begins: this life of the worker is over, the next has not begun. */
-  #suspended = false
+  /** Nothing is sent and nothing begins: the worker has not entered, or has to enter anew. */
+  #suspended = true
   /** The database has been out of reach for so long that others may soon take what this worker holds. */
   #fenced = false
   #killable = 0
@@ -151,6 +151,7 @@ export class Cycle {
   }
 
   start(): void {
+    this.#suspended = false
     this.wake()
   }
 
@@ -449,7 +450,7 @@ export class Cycle {
     else this.#aside.add(settlement)
     this.#pause.failed(divides)
     this.#alarm.set(Math.min(this.#pause.until, this.#aside.nextAt))
-    if (fault !== 'busy') this.#host.bus.emit('error', { during: 'settling and claiming', error })
+    this.#host.bus.emit('error', { during: 'settling and claiming', error })
     if (fault === 'schema' && this.#pause.failures >= FATAL_FAILURES) this.#host.fatal(error)
   }
 

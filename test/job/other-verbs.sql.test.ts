@@ -1,6 +1,16 @@
 import { randomUUID } from 'node:crypto'
-import { describe, expect, test } from 'vitest'
-import { aJob, aQueue, aResult, attemptsOf, find, fromNow, jobsLike, rowsOf } from '../support/factory.ts'
+import { beforeAll, describe, expect, onTestFinished, test } from 'vitest'
+import {
+  aJob,
+  aQueue,
+  aResult,
+  attemptsOf,
+  aWorker,
+  find,
+  fromNow,
+  jobsLike,
+  rowsOf,
+} from '../support/factory.ts'
 import { useDatabase } from '../support/postgres.ts'
 import { openSession } from '../support/session.ts'
 import { until } from '../support/until.ts'
@@ -107,6 +117,10 @@ describe('find_priorities', () => {
 })
 
 describe('work_cycle', () => {
+  beforeAll(async () => {
+    await aWorker(database, { id: ANNA })
+  })
+
   test('settles and claims in one turn', async () => {
     const queue = aQueue()
     const done = await aJob(database, { worker_id: ANNA, queue })
@@ -179,6 +193,30 @@ describe('work_cycle', () => {
     const { nextDueMs } = await workCycle(database, ANNA, { looks: [[queue, []]] })
     expect(nextDueMs).toBeGreaterThan(55_000)
     expect(nextDueMs).toBeLessThan(60_001)
+  })
+
+  test.each([
+    ['that nobody knows', async () => randomUUID()],
+    ['that was declared dead', () => aWorker(database, { lost_at: fromNow(-1) })],
+    [
+      'whose jobs are being taken away',
+      async () => {
+        const worker = await aWorker(database)
+        const session = await openSession(database.url)
+        onTestFinished(() => session.end())
+        await session.query('select pg_advisory_lock(uuid_hash_extended($1, 0))', [worker])
+        return worker
+      },
+    ],
+  ])('gives nothing to a worker %s, but takes what it has done', async (_, make) => {
+    const queue = aQueue()
+    const worker = await make()
+    const due = await aJob(database, { queue })
+    const done = await aJob(database, { queue, worker_id: worker })
+    const answer = await workCycle(database, worker, { done: [[done, 1, 'yes']], looks: [[queue, []]] })
+    expect(answer).toMatchObject({ alive: false, groups: [], lost: null })
+    expect(await find(database, 'jobs', due)).toMatchObject({ worker_id: null })
+    expect(await find(database, 'results', done)).toMatchObject({ value: 'yes' })
   })
 
   test('claims nothing when nothing is wanted', async () => {

@@ -1,6 +1,14 @@
 import { describe, expect, test } from 'vitest'
 import type { JobHandle } from '../../src/index.ts'
-import { blocked, type Gate, gate, rejection, useApps, whileLocked } from '../support/apps.ts'
+import {
+  blocked,
+  type Gate,
+  gate,
+  recordStatements,
+  rejection,
+  useApps,
+  whileLocked,
+} from '../support/apps.ts'
 import { useDatabase } from '../support/postgres.ts'
 import { until } from '../support/until.ts'
 
@@ -75,7 +83,8 @@ describe('progress', () => {
   })
 
   test('of a thousand reports a second is written a few times', async () => {
-    const { app, statements } = apps.counted()
+    const app = apps.app()
+    const statements = recordStatements()
     const task = app.task('chatty', { bind: true }, async (job) => {
       const end = performance.now() + 500
       let count = 0

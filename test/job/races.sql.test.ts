@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { aResult, aWorker, fromNow, jobsLike, rowsOf } from '../support/factory.ts'
 import { useDatabase } from '../support/postgres.ts'
 import { openSession, type Session } from '../support/session.ts'
-import { cancelJobs, claimJobs, type Other, retryJobs, settleJobs } from '../support/verbs.ts'
+import { cancelJobs, claimJobs, type Other, rescueJobs, retryJobs, settleJobs } from '../support/verbs.ts'
 
 const database = useDatabase()
 const ROUNDS = 40
@@ -30,7 +30,7 @@ const VERBS: Readonly<Record<string, (session: Session, round: Round) => Promise
   },
   cancel: (session, { ids }) => cancelJobs(session, ids),
   retry: (session, { ids }) => retryJobs(session, ids),
-  rescue: (session) => session.query('select * from celeriac.rescue_jobs(1500, 3000, 15000, 3, true)'),
+  rescue: (session) => rescueJobs(session, {}, true),
   claim: (session, { worker, queue }) => claimJobs(session, { worker, queue }),
   progress: (session, { ids, worker }) =>
     session.query('select celeriac.report_progress($1, $2, $3, $4)', [

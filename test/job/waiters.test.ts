@@ -26,7 +26,7 @@ describe('waiting', () => {
     const handles = await task.enqueueMany(Array.from({ length: 1_000 }, (_, n) => [n]))
     const results = Promise.all(handles.map((handle) => waiting.job<number>(handle.id).result()))
     await until(() => statements.some((text) => text.includes('job_detail')))
-    expect(await connections('control')).toBe(1)
+    expect(await connections('listen')).toBe(1)
     await apps.worker(app, { concurrency: 100 })
     open.open()
     expect(await results).toEqual(Array.from({ length: 1_000 }, (_, n) => n))
@@ -91,12 +91,12 @@ describe('waiting', () => {
     await apps.worker(app)
     const handle = await task.enqueue()
     const result = other.job(handle.id).result({ timeout: '10s' })
-    await until(async () => (await connections('control')) === 2)
+    await until(async () => (await connections('listen')) === 2)
     const heard = nextEvent(other, 'listen:changed', ({ hearing }) => hearing)
     await until(async () => {
       await database.query(
         `select pg_terminate_backend(pid) from pg_stat_activity
-          where datname = current_database() and application_name = 'celeriac:control'`,
+          where datname = current_database() and application_name = 'celeriac:listen'`,
       )
       return true
     })

@@ -44,7 +44,9 @@ describe('rescue_jobs', () => {
       },
       { what: 'the rescue' },
     )
-    expect(rescued).toEqual([{ worker_id: worker, worker_name: 'anna', rescued: 1, failed: 0 }])
+    expect(rescued).toEqual([
+      { worker_id: worker, worker_name: 'anna', reason: 'its sessions ended', rescued: 1, failed: 0 },
+    ])
     expect(await find(database, 'workers', worker)).toBeNull()
     expect(await find(database, 'jobs', id)).toEqual({ ...before, worker_id: null, token: 2, losses: 1 })
     expect(await attemptsOf(database, id)).toMatchObject([
@@ -63,7 +65,11 @@ describe('rescue_jobs', () => {
   })
 
   test.each([
-    ['whose lock is held, however late', { heartbeat_at: fromNow(-3_600_000) }, true],
+    [
+      'whose lock is held and whose heartbeat is late, within its lease',
+      { heartbeat_at: fromNow(-14_000) },
+      true,
+    ],
     ['whose heartbeat is fresh', { heartbeat_at: fromNow(0) }, false],
     [
       'that is suspected since less than the grace',
@@ -97,6 +103,122 @@ describe('rescue_jobs', () => {
   ])('declares a worker dead whose lock is free when %s', async (_, fields) => {
     const worker = await aWorker(database, fields)
     expect(await rescueJobs(database)).toMatchObject([{ worker_id: worker }])
+  })
+
+  test('F-12 declares a worker dead that holds its lock but has not beaten for its lease: it is frozen', async () => {
+    const key = aKey()
+    await using session = await openSession(database.url)
+    await session.query('select pg_advisory_lock_shared($1)', [key])
+    const worker = await aWorker(database, { heartbeat_at: fromNow(-15_500), presence_key: key })
+    const id = await aJob(database, { worker_id: worker })
+    expect(await rescueJobs(database)).toMatchObject([
+      { worker_id: worker, reason: expect.stringMatching(/^no heartbeat since /) },
+    ])
+    expect(await attemptsOf(database, id)).toMatchObject([
+      { error: { message: expect.stringContaining('no heartbeat since') } },
+    ])
+  })
+
+  test.each([
+    [
+      'has had a gap within the lease',
+      () => ({ steady_since: fromNow(-14_000), started_at: fromNow(-60_000) }),
+    ],
+    ['goes on under a new id', () => ({ steady_since: fromNow(-5_000), started_at: fromNow(-5_001) })],
+    ['has started only just now', () => ({ steady_since: fromNow(-1_000), started_at: fromNow(-1_000) })],
+    ['has not beaten lately itself', () => ({ heartbeat_at: fromNow(-7_000) })],
+    ['was declared dead itself', () => ({ lost_at: fromNow(-10) })],
+    ['is of a version that does not say since when it is steady', () => ({ steady_since: null })],
+  ])('believes nobody who %s', async (_, fieldsNow) => {
+    const [accuser, worker] = [await aWorker(database, fieldsNow()), await aDeadWorker()]
+    const rows = await rescueJobs(database, { accuser })
+    expect(rows.filter((row) => row.worker_id === worker)).toEqual([])
+    expect(await find(database, 'workers', worker)).toMatchObject({ lost_at: null })
+    await database.query('delete from celeriac.workers where id = any ($1)', [[accuser, worker]])
+  })
+
+  test('believes one that has just started about locks, but not about heartbeats', async () => {
+    const since = fromNow(-2_000)
+    const accuser = await aWorker(database, { steady_since: since, started_at: since })
+    const key = aKey()
+    await using session = await openSession(database.url)
+    await session.query('select pg_advisory_lock_shared($1)', [key])
+    const silent = await aWorker(database, { heartbeat_at: fromNow(-20_000), presence_key: key })
+    const gone = await aDeadWorker()
+    expect((await rescueJobs(database, { accuser })).map((row) => row.worker_id)).toEqual([gone])
+    await database.query('delete from celeriac.workers where id = any ($1)', [[accuser, silent]])
+  })
+
+  test('leaves a worker alone that is beating at this moment', async () => {
+    const worker = await aDeadWorker()
+    await using session = await openSession(database.url)
+    await session.query('begin')
+    await session.query(
+      'update celeriac.workers set heartbeat_at = clock_timestamp(), suspected_at = null where id = $1',
+      [worker],
+    )
+    expect(await rescueJobs(database)).toEqual([])
+    await session.query('commit')
+    expect(await rescueJobs(database)).toEqual([])
+    expect(await find(database, 'workers', worker)).toMatchObject({ lost_at: null })
+    await database.query('delete from celeriac.workers where id = $1', [worker])
+  })
+
+  test('judges a worker without a lock by its heartbeat alone', async () => {
+    const late = await aWorker(database, {
+      presence_key: null,
+      heartbeat_at: fromNow(-14_000),
+      suspected_at: fromNow(-9_000),
+    })
+    expect(await rescueJobs(database)).toEqual([])
+    await database.query('update celeriac.workers set heartbeat_at = $2 where id = $1', [
+      late,
+      fromNow(-15_500),
+    ])
+    expect(await rescueJobs(database)).toMatchObject([{ worker_id: late }])
+  })
+
+  test('L15 goes on until every job is taken, however many', async () => {
+    const worker = await aDeadWorker()
+    const ids = await jobsLike(database, 25, { worker_id: worker })
+    const taken: unknown[] = []
+    for (let page = 0; page < 3; page += 1) {
+      taken.push((await rescueJobs(database, { most: 10 }))[0]?.rescued)
+    }
+    expect(taken).toEqual([10, 10, 5])
+    expect(await find(database, 'workers', worker)).toBeNull()
+    const [row] = await database.query(
+      'select count(*)::int as n from celeriac.jobs where id = any ($1) and worker_id is null',
+      [ids],
+    )
+    expect(row).toEqual({ n: 25 })
+  })
+
+  test('F-32 does not wait for a row that somebody holds, and comes back for it', async () => {
+    const worker = await aDeadWorker()
+    const [held, free] = await jobsLike(database, 2, { worker_id: worker })
+    await using session = await openSession(database.url)
+    await session.query('begin')
+    await session.query('select from celeriac.jobs where id = $1 for update', [held])
+    expect(await rescueJobs(database)).toMatchObject([{ rescued: 1 }])
+    expect(await find(database, 'jobs', free ?? '')).toMatchObject({ worker_id: null })
+    expect(await find(database, 'workers', worker)).toMatchObject({ lost_at: expect.any(String) })
+    await session.query('rollback')
+    expect(await rescueJobs(database)).toMatchObject([{ worker_id: worker, rescued: 1 }])
+    expect(await find(database, 'workers', worker)).toBeNull()
+  })
+
+  test('waits for a claim of the dead worker that is still under way', async () => {
+    const worker = await aDeadWorker()
+    const queue = aQueue()
+    await using claiming = await openSession(database.url)
+    await claiming.query('begin')
+    await claiming.query('select pg_advisory_xact_lock_shared(uuid_hash_extended($1, 0))', [worker])
+    expect(await rescueJobs(database)).toEqual([])
+    const late = await aJob(database, { worker_id: worker, queue })
+    await claiming.query('commit')
+    expect(await rescueJobs(database)).toMatchObject([{ worker_id: worker, rescued: 1 }])
+    expect(await find(database, 'jobs', late)).toMatchObject({ worker_id: null, token: 2 })
   })
 
   test('leaves no lock behind', async () => {
@@ -163,7 +285,7 @@ describe('rescue_jobs', () => {
     const id = await aJob(database, { worker_id: worker })
     expect(await rescueJobs(database)).toEqual([])
     expect(await rescueJobs(database, {}, true)).toEqual([
-      { worker_id: worker, worker_name: null, rescued: 1, failed: 0 },
+      { worker_id: worker, worker_name: null, reason: null, rescued: 1, failed: 0 },
     ])
     expect(await find(database, 'jobs', id)).toMatchObject({ worker_id: null, token: 2, losses: 1 })
     expect(await rescueJobs(database, {}, true)).toEqual([])

@@ -1,7 +1,7 @@
 import { PassThrough } from 'node:stream'
 import pg from 'pg'
 import { pino } from 'pino'
-import { afterEach } from 'vitest'
+import { afterEach, onTestFinished, vi } from 'vitest'
 import type { EventName, Events } from '../../src/event/events.ts'
 import { Celeriac, type CeleriacOptions, type Worker, type WorkerOptions } from '../../src/index.ts'
 import type { TestDatabase } from './postgres.ts'
@@ -50,6 +50,22 @@ export function useApps(database: TestDatabase): Apps {
       return { app: app({ database: pool, ...options }), statements }
     },
   }
+}
+
+/** Texts of the statements that this process sends from now on until the end of the test, over whichever connection. */
+export function recordStatements(): string[] {
+  const statements: string[] = []
+  const { query } = pg.Client.prototype
+  const spy = vi.spyOn(pg.Client.prototype, 'query').mockImplementation(function (
+    this: pg.Client,
+    ...args: unknown[]
+  ) {
+    const [statement] = args
+    statements.push(typeof statement === 'string' ? statement : (statement as { text: string }).text)
+    return Reflect.apply(query, this, args)
+  } as never)
+  onTestFinished(() => spy.mockRestore())
+  return statements
 }
 
 /** The next event of a kind that fits. */

@@ -51,7 +51,7 @@ export interface ResultFields extends Omit<JobFields, 'state' | 'cancel_requeste
 /** Columns of a worker that a test may care about. */
 export interface WorkerFields {
   readonly id?: string
-  readonly presence_key?: string
+  readonly presence_key?: string | null
   readonly name?: string
   readonly queues?: readonly string[]
   readonly tasks?: readonly string[]
@@ -61,6 +61,9 @@ export interface WorkerFields {
   readonly suspected_at?: string | null
   /** Null: the start of the present server. */
   readonly postmaster_started_at?: string | null
+  readonly started_at?: string
+  readonly steady_since?: string | null
+  readonly lost_at?: string | null
 }
 
 let count = 0
@@ -141,6 +144,7 @@ export async function aWorker(database: Queryable, fields: WorkerFields = {}): P
     idle: false,
     stopping: false,
     started_at: fromNow(-60_000),
+    steady_since: fromNow(-60_000),
     heartbeat_at: fromNow(0),
     ...fields,
   }

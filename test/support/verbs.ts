@@ -98,6 +98,7 @@ export async function workCycle(
   nextDueMs: number | null
   nowMs: number
   groups: { queue: string; priority: number; lastRunAt: string | null; ids: string[] }[]
+  alive: boolean
 }> {
   const { done = [], others = [], tasks = ['work'], wanted = 100, looks = [['default', []]] } = turn
   const [row] = await rowsOf(
@@ -114,18 +115,20 @@ export async function workCycle(
       JSON.stringify(looks),
     ],
   )
-  const [lost, listenedTo, nextDueMs, nowMs, groups] = JSON.parse(String(row?.answer)) as [
+  const [lost, listenedTo, nextDueMs, nowMs, groups, alive] = JSON.parse(String(row?.answer)) as [
     string[] | null,
     boolean,
     number | null,
     number,
     [string, number, string | null, [string][]][],
+    boolean,
   ]
   return {
     lost,
     listenedTo,
     nextDueMs,
     nowMs,
+    alive,
     groups: groups.map(([queue, priority, lastRunAt, jobs]) => ({
       queue,
       priority,
@@ -159,18 +162,37 @@ function outcomes(rows: readonly Record<string, unknown>[]): Record<string, stri
 /** How dead is dead, in ms. */
 export const BOUNDS = { grace: 1_500, beat: 3_000, lease: 15_000, maxLosses: 3 }
 
-/** Rescues; who was declared dead. */
+/** Rescues on behalf of a worker that has been well for long, unless another one is named; who is done with. */
 export async function rescueJobs(
   database: Queryable,
-  bounds: Partial<typeof BOUNDS> = {},
+  bounds: Partial<typeof BOUNDS> & { readonly accuser?: string; readonly most?: number } = {},
   orphans = false,
 ): Promise<Record<string, unknown>[]> {
-  const { grace, beat, lease, maxLosses } = { ...BOUNDS, ...bounds }
-  return rowsOf(database, 'select * from celeriac.rescue_jobs($1, $2, $3, $4, $5)', [
+  const { grace, beat, lease, maxLosses, most = 1_000 } = { ...BOUNDS, ...bounds }
+  const accuser = bounds.accuser ?? (await anAccuser(database))
+  return rowsOf(database, 'select * from celeriac.rescue_jobs($1, $2, $3, $4, $5, $6, $7)', [
+    accuser,
     grace,
     beat,
     lease,
     maxLosses,
     orphans,
+    most,
   ])
+}
+
+const ACCUSER = '00000000-0000-4000-8000-000000000001'
+
+/** One worker that everybody believes: it has beaten without a gap for long, and just now. */
+async function anAccuser(database: Queryable): Promise<string> {
+  await rowsOf(
+    database,
+    `insert into celeriac.workers (
+        id, name, host, pid, version, queues, tasks, concurrency, started_at, steady_since, heartbeat_at, postmaster_started_at)
+      values ($1, 'accuser', 'here', 1, '0', '{}', '{}', 1, now() - interval '1 day', now() - interval '1 hour', clock_timestamp(),
+        pg_postmaster_start_time())
+      on conflict (id) do update set heartbeat_at = clock_timestamp()`,
+    [ACCUSER],
+  )
+  return ACCUSER
 }

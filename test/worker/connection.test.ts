@@ -25,7 +25,7 @@ async function endSessions(role: string): Promise<number> {
 }
 
 describe('a worker', () => {
-  test('whose control session is ended opens another and works on', async () => {
+  test('whose sessions are ended by somebody opens others and works on', async () => {
     const [app, producer] = [apps.app(), apps.app()]
     const open = gate()
     let runs = 0
@@ -40,7 +40,8 @@ describe('a worker', () => {
     const [lost, back] = [nextEvent(app, 'worker:disconnected'), nextEvent(app, 'worker:connected')]
     const hears = nextEvent(app, 'listen:changed', ({ hearing }) => hearing)
     const evicted = eventsOf(app, 'worker:evicted')
-    expect(await endSessions('control')).toBe(1)
+    expect(await endSessions('beat')).toBe(1)
+    expect(await endSessions('listen')).toBe(1)
     expect((await lost).workerId).toBe(worker.id)
     await back
     await hears

@@ -10,13 +10,18 @@ const database = useDatabase()
 const beat = async (
   session: Parameters<typeof rowsOf>[0],
   id: string,
-  { ids = [], tokens = [], leads = false }: { ids?: string[]; tokens?: number[]; leads?: boolean } = {},
+  {
+    ids = [],
+    tokens = [],
+    leads = false,
+    mayLead = true,
+  }: { ids?: string[]; tokens?: number[]; leads?: boolean; mayLead?: boolean } = {},
 ) =>
   (
     await rowsOf(
       session,
-      `select * from celeriac.record_heartbeat($1, 2, true, false, '{work}', '{"done": 1}', $2, $3, $4)`,
-      [id, ids, tokens, leads],
+      `select * from celeriac.record_heartbeat($1, 2, true, false, '{work}', '{"done": 1}', $2, $3, $4, 3000, $5)`,
+      [id, ids, tokens, leads, mayLead],
     )
   )[0]
 
@@ -24,7 +29,7 @@ describe('register_worker', () => {
   test('enters the worker and its queues', async () => {
     const [id, key, one, two] = [randomUUID(), aKey(), aQueue(), aQueue()]
     await database.query(
-      `select celeriac.register_worker($1, $2, 'anna', 'here', 7, '1.2.3', $3, '{add}', 4)`,
+      `select celeriac.register_worker($1, $2, 'anna', 'here', 7, '1.2.3', $3, '{add}', 4, true)`,
       [id, key, [two, one, two]],
     )
     expect(await find(database, 'workers', id)).toMatchObject({
@@ -36,7 +41,14 @@ describe('register_worker', () => {
       idle: false,
       stopping: false,
       suspected_at: null,
+      lost_at: null,
     })
+    const [row] = await rowsOf(
+      database,
+      'select steady_since = started_at as fresh from celeriac.workers where id = $1',
+      [id],
+    )
+    expect(row).toEqual({ fresh: true })
     const queues = 'select name from celeriac.queues where name = any ($1) order by name'
     expect(await database.query(queues, [[one, two]])).toEqual([one, two].sort().map((name) => ({ name })))
   })
@@ -54,6 +66,35 @@ describe('record_heartbeat', () => {
     const worker = await find(database, 'workers', id)
     expect(worker).toMatchObject({ suspected_at: null, running: 2, idle: true, stats: { done: 1 } })
     expect(Date.now() - Date.parse(String(worker?.heartbeat_at))).toBeLessThan(5_000)
+  })
+
+  test('tells a worker that was declared dead, and renews nothing', async () => {
+    const id = await aWorker(database, { heartbeat_at: fromNow(-60_000), lost_at: fromNow(-5) })
+    const before = await find(database, 'workers', id)
+    expect(await beat(database, id)).toMatchObject({ known: false, leads: false })
+    expect(await find(database, 'workers', id)).toEqual(before)
+  })
+
+  test.each([
+    ['in time', -3_000, true],
+    ['late by one', -5_500, true],
+    ['after a gap', -7_000, false],
+    ['before the last one by the clock', 3_600_000, false],
+  ])('that comes %s leaves the worker steady: %s ms ago → %s', async (_, beatenAt, steady) => {
+    const since = fromNow(-600_000)
+    const id = await aWorker(database, { heartbeat_at: fromNow(beatenAt), steady_since: since })
+    await beat(database, id)
+    const [row] = await rowsOf(
+      database,
+      'select steady_since = $2 as steady from celeriac.workers where id = $1',
+      [id, since],
+    )
+    expect(row).toEqual({ steady })
+  })
+
+  test('does not lead where sessions cannot hold a lock', async () => {
+    const id = await aWorker(database)
+    expect(await beat(database, id, { mayLead: false })).toMatchObject({ known: true, leads: false })
   })
 
   test('tells a worker whose row is gone', async () => {
@@ -77,6 +118,7 @@ describe('record_heartbeat', () => {
       leads: true,
     })
     expect(new Set(answer?.lost as string[])).toEqual(new Set([stale, foreign, gone]))
+    expect(answer?.lost_tokens).toEqual(['1', '1', '1'])
     expect(answer).toMatchObject({ cancelled: [asked], reasons: ['enough'] })
   })
 
