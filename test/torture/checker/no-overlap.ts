@@ -1,0 +1,69 @@
+import type { Bounds } from './bounds.ts'
+import type { Check, Violation } from './evidence.ts'
+import type { Run, Timeline } from './timeline.ts'
+
+/** Two attempts of one job at the same time. */
+export interface Overlap {
+  readonly first: Run
+  readonly second: Run
+  readonly ms: number
+  /** Nobody can do better: the first one's process was stopped from outside, and woke up to work for a moment. */
+  readonly tolerated: boolean
+}
+
+/** What the clocks of two processes may differ in what they write down about one instant. */
+const BLUR_MS = 1
+
+/**
+ * I3: attempts of a job do not overlap. Only a process that was frozen past what others can tell from death may go on
+ * beside the next attempt, and for no longer than it takes to notice.
+ */
+export const noOverlap: Check = (_, timeline, bounds) =>
+  overlaps(timeline, bounds)
+    .filter(({ tolerated }) => !tolerated)
+    .map(
+      ({ first, second, ms }): Violation => ({
+        invariant: 'I3',
+        kind: 'overlap',
+        what:
+          `${first.job} (${first.task}): token ${first.token} in ${first.process} and token ${second.token} in ` +
+          `${second.process} ran at once for ${Math.round(ms)} ms`,
+      }),
+    )
+
+export function overlaps(timeline: Timeline, bounds: Bounds): Overlap[] {
+  const found: Overlap[] = []
+  for (const runs of timeline.runs.values()) {
+    for (const [index, first] of runs.entries()) {
+      for (const second of runs.slice(index + 1)) {
+        const from = second.start
+        const to = Math.min(first.close, second.close)
+        if (to - from <= BLUR_MS) continue
+        found.push(judge(first, second, { from, to }, timeline, bounds))
+      }
+    }
+  }
+  return found
+}
+
+function judge(
+  first: Run,
+  second: Run,
+  { from, to }: { from: number; to: number },
+  timeline: Timeline,
+  bounds: Bounds,
+): Overlap {
+  // Whichever of the two was frozen is the one that should not have gone on.
+  for (const run of [first, second]) {
+    const life = timeline.processes.get(run.process)
+    for (const span of life?.frozen ?? []) {
+      if (span.from > to || span.to < run.start - bounds.leaseMs) continue
+      const cut = life?.cuts.some((t) => t >= span.from - bounds.graceMs && t <= span.to) === true
+      const enough = cut ? bounds.graceMs : bounds.leaseMs - bounds.beatMs
+      if (Math.min(span.to, to) - span.from < enough) continue
+      const awake = Math.max(0, to - Math.max(from, span.to))
+      return { first, second, ms: awake, tolerated: awake <= bounds.thawMs }
+    }
+  }
+  return { first, second, ms: to - from, tolerated: false }
+}

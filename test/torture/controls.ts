@@ -1,0 +1,221 @@
+import { sqlFiles } from '../../src/migrate/sql-source.ts'
+import type { Invariant } from './checker/evidence.ts'
+import { LANES, type Lane } from './lanes.ts'
+import type { FaultName } from './nemesis.ts'
+import type { Mix } from './programs/kinds.ts'
+import type { Broken } from './programs/settings.ts'
+
+/** A change to a function of the schema: the text to find, and what stands there instead. */
+export interface Edit {
+  readonly file: string
+  readonly find: string
+  readonly replace: string
+}
+
+/** A variant that is broken on purpose; a checker that does not notice is worth nothing. */
+export interface Control {
+  readonly name: string
+  /** Which invariants it violates; one of them is enough. */
+  readonly caughtBy: readonly Invariant[]
+  readonly lane: Lane
+  readonly edits: readonly Edit[]
+  readonly broken: Broken | null
+}
+
+const FENCE = 'where job.id = done.id and job.token = done.token and job.worker_id = p_worker_id'
+
+export const CONTROLS: readonly Control[] = [
+  control('results-lost', ['I1'], {
+    edits: [
+      edit(
+        'settle_jobs',
+        '      from settled\n      where',
+        '      from settled\n      where random() < 0.99 and',
+      ),
+    ],
+  }),
+  control('settled-twice', ['I1', 'I4'], {
+    edits: [
+      edit(
+        'settle_jobs',
+        '      from settled\n',
+        '      from settled cross join generate_series(1, 2) as twice\n',
+      ),
+    ],
+  }),
+  control('no-fence', ['I4'], {
+    ...zombies(),
+    edits: [edit('settle_jobs', FENCE, 'where job.id = done.id')],
+  }),
+  control('state-only-fence', ['I4'], {
+    ...zombies(),
+    edits: [edit('settle_jobs', FENCE, 'where job.id = done.id and job.worker_id is not null')],
+  }),
+  control('token-not-raised', ['I2'], {
+    ...faults('kill9'),
+    edits: [
+      edit(
+        'rescue_jobs',
+        'set worker_id = null, token = job.token + 1, losses',
+        'set worker_id = null, token = job.token, losses',
+      ),
+    ],
+  }),
+  control('no-warm-up', ['I2'], {
+    ...faults('outage-17s', 24),
+    edits: [
+      edit(
+        'find_dead_workers',
+        '  if v_by_lock or v_by_lease then',
+        '  v_by_lock := true; v_by_lease := true;\n  if true then',
+      ),
+    ],
+  }),
+  control('rescue-of-the-living', ['I2', 'I3'], {
+    mix: { medium: 5, short: 10, long: 5 },
+    edits: [
+      edit(
+        'find_dead_workers',
+        '  return (select array_agg(worker.id order by worker.id) from celeriac.workers as worker where worker.lost_at is not null);',
+        '  return (select array_agg(worker.id) from celeriac.workers as worker where worker.id <> p_accuser and random() < 0.2);',
+      ),
+    ],
+  }),
+  control('effect-outside', ['I5'], {
+    ...faults('kill9'),
+    mix: { short: 5, effect: 10 },
+    broken: 'effect-outside',
+  }),
+  control('losses-unbounded', ['I6'], {
+    seconds: 30,
+    mix: { short: 400, poison: 1 },
+    edits: [edit('rescue_jobs', 'job.losses >= p_max_losses or', 'job.losses >= 6 or')],
+  }),
+  control('late-rescue', ['I7'], {
+    ...faults('kill9', 20),
+    edits: [
+      edit(
+        'find_dead_workers',
+        "v_grace interval := p_grace_ms * interval '1 millisecond'",
+        "v_grace interval := interval '11 s'",
+      ),
+    ],
+  }),
+  control('no-rescue', ['I7', 'I10'], {
+    ...faults('kill9'),
+    drainSeconds: 15,
+    edits: [edit('rescue_jobs', '  if v_dead is null then', '  if true then')],
+  }),
+  control('no-reconcile', ['I7', 'I10'], {
+    ...faults('drop-claim'),
+    proxied: true,
+    drainSeconds: 15,
+    edits: [
+      edit(
+        'release_worker_jobs',
+        'where job.worker_id = p_id and job.id <> all (p_kept)',
+        'where false and job.id <> all (p_kept)',
+      ),
+    ],
+  }),
+  control('claim-without-materialized', ['I2', 'I3', 'I6', 'I10'], {
+    edits: [
+      edit('claim_jobs', 'with due as materialized (', 'with due as not materialized ('),
+      edit(
+        'claim_jobs',
+        'where job.ctid = any (array (select due.ctid from due))',
+        'where job.ctid in (select due.ctid from due)',
+      ),
+    ],
+  }),
+  control('left-open', ['I8'], { broken: 'leaves-open' }),
+  control('never-woken', ['I9'], {
+    edits: [
+      edit(
+        'enqueue_jobs',
+        '  if exists (select from celeriac.workers as worker where worker.idle) then',
+        '  if false then',
+      ),
+    ],
+  }),
+  control('overlooked', ['I10'], {
+    drainSeconds: 10,
+    edits: [
+      edit(
+        'claim_jobs',
+        'and job.worker_id is null',
+        "and job.worker_id is null and job.id::text not like '%77'",
+      ),
+    ],
+  }),
+  control('speaks', ['I15'], { broken: 'speaks' }),
+  control('rejects', ['I15'], { broken: 'rejects' }),
+]
+
+/** Those of the smoke lane: quick, and one for the database and one for the programs. */
+export const QUICK_CONTROLS: readonly string[] = ['settled-twice', 'speaks']
+
+/**
+ * The broken copy of each function, as SQL to run.
+ *
+ * @throws {Error} when a text to be replaced is not there any more: the control would prove nothing.
+ */
+export function brokenFunctions(edits: readonly Edit[]): string[] {
+  const texts = new Map<string, string>()
+  for (const { file, find, replace } of edits) {
+    const text = texts.get(file) ?? sqlFiles().find(({ name }) => name === file)?.text
+    if (text === undefined) throw new Error(`there is no function ${file} to break`)
+    if (text.split(find).length !== 2) {
+      throw new Error(`${file}.sql holds ${text.split(find).length - 1} times, and not once: ${find}`)
+    }
+    texts.set(
+      file,
+      text.replace(find, () => replace),
+    )
+  }
+  return [...texts.values()]
+}
+
+type Given = Partial<Omit<Control, 'name' | 'caughtBy' | 'lane'>> &
+  Partial<Pick<Lane, 'schedule' | 'seconds' | 'mix' | 'proxied' | 'drainSeconds' | 'workers'>>
+
+function control(name: string, caughtBy: readonly Invariant[], given: Given): Control {
+  const { edits = [], broken = null, ...lane } = given
+  const calm = LANES.calm
+  if (calm === undefined) throw new Error('there is no calm lane')
+  return {
+    name,
+    caughtBy,
+    edits,
+    broken,
+    lane: {
+      ...calm,
+      name: `control ${name}`,
+      workers: 3,
+      rate: 150,
+      mix: { short: 85, medium: 10, 'fail-once': 5 },
+      operator: false,
+      seconds: 6,
+      drainSeconds: 40,
+      ...lane,
+    },
+  }
+}
+
+function faults(name: FaultName, seconds = 12): Pick<Lane, 'schedule' | 'seconds'> {
+  return { schedule: { weights: { [name]: 1 }, everyMs: [1_000, 2_500] }, seconds }
+}
+
+/** Jobs that last while their worker is frozen, so that it comes back in the middle of somebody else's attempt. */
+function zombies(): Pick<Lane, 'schedule' | 'seconds' | 'mix' | 'workers'> & { mix: Mix } {
+  return {
+    schedule: { weights: { zombie: 1 }, everyMs: [1_500, 2_500] },
+    seconds: 25,
+    mix: { short: 30, medium: 30, long: 8 },
+    workers: 5,
+  }
+}
+
+function edit(file: string, find: string, replace: string): Edit {
+  return { file, find, replace }
+}

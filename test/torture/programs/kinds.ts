@@ -1,0 +1,67 @@
+import type { Random } from '../random.ts'
+
+/** Kinds of jobs by weight. */
+export type Mix = Readonly<Partial<Record<Kind, number>>>
+export type Kind =
+  | 'short'
+  | 'medium'
+  | 'long'
+  | 'fail-once'
+  | 'fail-always'
+  | 'block'
+  | 'never'
+  | 'suicide'
+  | 'poison'
+  | 'odd'
+  | 'effect'
+  | 'outside'
+
+/** Options of a kind; a producer stores them with the job. */
+export interface KindOptions {
+  readonly maxAttempts?: number
+  readonly timeLimit?: number
+}
+
+export const NEVER_LIMIT_MS = 1_000
+
+/** Quick, so that a run need not wait long for its retries. */
+export const BACKOFF = ['200ms', '500ms', '1s'] as const
+
+export const KIND_OPTIONS: Readonly<Record<Kind, KindOptions>> = {
+  short: {},
+  medium: {},
+  long: {},
+  'fail-once': {},
+  'fail-always': { maxAttempts: 3 },
+  block: {},
+  never: { maxAttempts: 2, timeLimit: NEVER_LIMIT_MS },
+  suicide: {},
+  poison: {},
+  odd: { maxAttempts: 2 },
+  effect: {},
+  outside: {},
+}
+
+/** A parameter of a job: ms to take, or which way to go. */
+export function parameterOf(kind: Kind, random: Random): number {
+  switch (kind) {
+    case 'short':
+    case 'effect':
+    case 'outside':
+      return random.integer(1, 20)
+    case 'medium':
+      return 200
+    case 'long':
+      return random.integer(2_000, 8_000)
+    case 'block':
+      return random.chance(0.9) ? random.integer(100, 1_000) : random.integer(1_000, 8_000)
+    case 'fail-once':
+    case 'fail-always':
+    case 'never':
+      return random.integer(1, 50)
+    case 'suicide':
+    case 'poison':
+    case 'odd':
+      return random.integer(0, 1_000)
+  }
+}
