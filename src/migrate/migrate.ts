@@ -3,17 +3,12 @@
  * once; functions and views are re-applied when their text changes. Everything happens in one transaction under one
  * advisory lock, so that any number of processes may migrate at once. Called by the app, the CLI and tests.
  */
-import pg from 'pg'
+import type pg from 'pg'
 import { CeleriacError } from '../base/errors.ts'
-import {
-  clientConfig,
-  connectFailed,
-  type DatabaseInput,
-  deniedAction,
-  isConnectionError,
-  poolConfig,
-} from '../db/connection.ts'
+import type { DatabaseInput } from '../db/connection.ts'
+import { withClient, withSchemaLocked } from './client.ts'
 import { readSql, type SqlText } from './read-sql.ts'
+import { becomeOwner, grantRights, grantsText, ledgerEntry, pendingRights } from './roles.ts'
 import { SCHEMA_VERSION } from './version.ts'
 
 /** Where and under which name to install. */
@@ -46,26 +41,21 @@ const OLDEST_SERVER = 150_000
 export async function migrate(options: MigrateOptions): Promise<MigrateReport> {
   const schema = options.schema ?? 'celeriac'
   const files = readSql(schema)
+  const remedy = `let it create schema "${schema}", create the schema for it, or migrate as its owner`
   return withClient(options.database, async (client) => {
     await assertServer(client)
-    await client.query('begin isolation level read committed read write')
-    try {
-      await client.query('select pg_advisory_xact_lock(hashtextextended($1, 0))', [
-        `celeriac.migrate.${schema}`,
-      ])
-      await client.query("set local lock_timeout = '10s'; set local check_function_bodies = off")
+    return withSchemaLocked(client, schema, remedy, async () => {
+      await becomeOwner(client, schema)
       const pending = await pendingFiles(client, schema, files)
       for (const file of pending) {
         await client.query(file.text)
-        await client.query(LEDGER(schema), [file.name, file.kind, file.checksum])
+        await client.query(ledgerEntry(schema), [file.name, file.kind, file.checksum])
       }
+      const rights = await pendingRights(client, schema, pending)
+      if (rights !== null) await grantRights(client, schema)
       await client.query(`select "${schema}".make_partitions($1)`, [options.days ?? 7])
-      await client.query('commit')
-      return { schema, applied: pending.map((file) => file.name) }
-    } catch (error) {
-      await client.query('rollback').catch(() => undefined)
-      throw explain(error, schema, client.user ?? 'unknown')
-    }
+      return { schema, applied: [...pending, ...(rights === null ? [] : [rights])].map((file) => file.name) }
+    })
   })
 }
 
@@ -75,7 +65,9 @@ export async function pendingMigrations(options: MigrateOptions): Promise<readon
   const files = readSql(schema)
   return withClient(options.database, async (client) => {
     await assertServer(client)
-    return (await pendingFiles(client, schema, files)).map((file) => file.name)
+    const pending = await pendingFiles(client, schema, files)
+    const rights = await pendingRights(client, schema, pending)
+    return [...pending, ...(rights === null ? [] : [rights])].map((file) => file.name)
   })
 }
 
@@ -86,19 +78,23 @@ export async function pendingMigrations(options: MigrateOptions): Promise<readon
  */
 export function printSql(schema = 'celeriac'): string {
   const quoted = (text: string): string => `'${text.replaceAll("'", "''")}'`
+  const entry = (file: SqlText): string =>
+    ledgerEntry(schema)
+      .replace('$1', quoted(file.name))
+      .replace('$2', quoted(file.kind))
+      .replace('$3', quoted(file.checksum))
   const files = readSql(schema).map(
-    (file) =>
-      `-- ${file.kind} ${file.name}\n${file.text.trimEnd()}\n\n${LEDGER(schema)
-        .replace('$1', quoted(file.name))
-        .replace('$2', quoted(file.kind))
-        .replace('$3', quoted(file.checksum))};\n`,
+    (file) => `-- ${file.kind} ${file.name}\n${file.text.trimEnd()}\n\n${entry(file)};\n`,
   )
-  return `set check_function_bodies = off;\n\n${files.join('\n')}\nselect "${schema}".make_partitions(7);\n`
+  const rights = grantsText(schema)
+  // Noted only where there are roles to have rights.
+  const noted = entry(rights)
+    .replace('values (', 'select ')
+    .replace(')\non conflict', `\nwhere "${schema}".role_prefix() is not null\non conflict`)
+  return `set check_function_bodies = off;\n\n${files.join('\n')}
+-- ${rights.kind} ${rights.name}\n${rights.text.trimEnd()}\n\n${noted};\n
+select "${schema}".make_partitions(7);\n`
 }
-
-const LEDGER = (schema: string): string =>
-  `insert into "${schema}".migrations (name, kind, checksum) values ($1, $2, $3)
-on conflict (name) do update set checksum = excluded.checksum, applied_at = statement_timestamp()`
 
 async function pendingFiles(
   client: pg.Client,
@@ -169,31 +165,4 @@ export function assertSupported({ number, version, encoding }: ServerFacts): voi
       needed: 'UTF8',
     })
   }
-}
-
-async function withClient<Result>(
-  database: DatabaseInput,
-  work: (client: pg.Client) => Promise<Result>,
-): Promise<Result> {
-  const config = poolConfig(database)
-  const client = new pg.Client(clientConfig(config, 'migrate'))
-  client.on('error', () => undefined)
-  try {
-    await client.connect()
-    return await work(client)
-  } catch (error) {
-    throw isConnectionError(error) ? connectFailed(config, error) : error
-  } finally {
-    await client.end().catch(() => undefined)
-  }
-}
-
-function explain(error: unknown, schema: string, role: string): unknown {
-  if (!(error instanceof Error) || !('code' in error) || error.code !== '42501') return error
-  const remedy = `let it create schema "${schema}", create the schema for it, or migrate as its owner`
-  return new CeleriacError(
-    'PERMISSION_DENIED',
-    { role, action: deniedAction(error), remedy },
-    { cause: error },
-  )
 }

@@ -3,7 +3,7 @@ import { basename } from 'node:path'
 
 /** One file of `sql/`. */
 export interface SqlFile {
-  readonly kind: 'migration' | 'function' | 'view'
+  readonly kind: 'migration' | 'function' | 'view' | 'role' | 'recipe'
   /** File name without its ending. */
   readonly name: string
   readonly text: string
@@ -12,7 +12,7 @@ export interface SqlFile {
 const SQL_FOLDER = new URL('../../sql/', import.meta.url)
 
 /**
- * Reads every file of `sql/`, in the order it is applied.
+ * Reads every file of `sql/` that an installation is made of, in the order it is applied.
  *
  * The build replaces this module by one that holds the texts (see embed-sql.ts), so that a bundler cannot lose them.
  */
@@ -22,6 +22,11 @@ export function sqlFiles(): readonly SqlFile[] {
     ...readFolder('function', 'functions'),
     ...readFolder('view', 'views'),
   ]
+}
+
+/** Reads the files that are applied on demand: roles, and recipes. */
+export function extraFiles(): readonly SqlFile[] {
+  return [...readFolder('role', 'roles'), ...readFolder('recipe', 'recipes')]
 }
 
 function readFolder(kind: SqlFile['kind'], folder: string): SqlFile[] {

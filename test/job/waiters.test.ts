@@ -25,7 +25,7 @@ describe('waiting', () => {
     })
     const handles = await task.enqueueMany(Array.from({ length: 1_000 }, (_, n) => [n]))
     const results = Promise.all(handles.map((handle) => waiting.job<number>(handle.id).result()))
-    await until(() => statements.some((text) => text.includes('job_detail')))
+    await until(() => statements.some((text) => text.includes('find_outcomes')))
     expect(await connections('listen')).toBe(1)
     await apps.worker(app, { concurrency: 100 })
     open.open()

@@ -48,42 +48,24 @@ export interface JobDetailRow {
 
 /** Reads the outcome of jobs so far; ids nobody knows are left out. */
 export async function readOutcomes(database: Database, ids: readonly string[]): Promise<JobOutcomeRow[]> {
-  const rows = await read(
-    database,
-    'outcomes',
-    `json_build_object('id', job.id, 'state', job.state, 'task', job.task, 'attempt', job.attempt, 'value', job.value,
-      'empty', job.value is null, 'error', job.error, 'progress', job.progress, 'cancelReason', job.cancel_reason)`,
-    'job.id = any ($1::uuid[])',
-    plainArray(ids),
-  )
-  return rows as JobOutcomeRow[]
+  // JSON text for all rows: it does not depend on how the host's driver is told to read types.
+  const [row] = await database.call('find_outcomes', [plainArray(ids)])
+  return JSON.parse(String(row?.find_outcomes)) as JobOutcomeRow[]
 }
 
 /** Reads all there is to know of one job; null when nobody knows it. */
 export async function readDetail(database: Database, id: string): Promise<JobDetailRow | null> {
-  const [row] = await read(database, 'detail', 'row_to_json(job)', 'job.id = $1::uuid', id)
-  return (row as JobDetailRow | undefined) ?? null
+  const [row] = await database.call('find_detail', [id])
+  return typeof row?.find_detail === 'string' ? (JSON.parse(row.find_detail) as JobDetailRow) : null
 }
 
 /** Ids of the jobs that a job's handler has enqueued, oldest first. */
 export async function readChildren(database: Database, id: string): Promise<string[]> {
-  const rows = await read(database, 'children', 'job.id', 'job.parent_id = $1::uuid', id)
-  return rows as string[]
-}
-
-/** One JSON text for all rows: it does not depend on how the host's driver is told to read types. */
-async function read(
-  database: Database,
-  name: string,
-  columns: string,
-  condition: string,
-  value: string,
-): Promise<unknown[]> {
   const [row] = await database.query({
-    name: `${database.schema}.read_${name}`,
-    text: `select coalesce(json_agg(${columns} order by job.id), '[]')::text as rows
-      from "${database.schema}".job_detail as job where ${condition}`,
-    values: [value],
+    name: `${database.schema}.read_children`,
+    text: `select coalesce(json_agg(job.id order by job.id), '[]')::text as ids
+      from "${database.schema}".job_detail as job where job.parent_id = $1::uuid`,
+    values: [id],
   })
-  return JSON.parse(String(row?.rows)) as unknown[]
+  return JSON.parse(String(row?.ids)) as string[]
 }

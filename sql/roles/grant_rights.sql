@@ -1,0 +1,151 @@
+-- What each role may do, and nothing else: every function, table and view of the schema stands in one of the two lists,
+-- also those that are for the owner alone. Does nothing while the schema has no roles (create_roles.sql makes them).
+-- Run by:  the owner, whenever functions have been replaced: that makes them run with the caller's rights again.
+-- Locks:   none.
+do $$
+declare
+  v_prefix text;
+  v_all text;
+  v_right record;
+  v_last text := '';
+begin
+  -- Not installed yet: migrate comes here again.
+  if to_regclass('celeriac.migrations') is null or to_regprocedure('celeriac.role_prefix()') is null then
+    return;
+  end if;
+  v_prefix := celeriac.role_prefix();
+  if v_prefix is null then
+    return;
+  end if;
+  select string_agg(format('%I', v_prefix || '_' || suffix), ', ') into v_all
+  from unnest(array['worker', 'producer', 'operator', 'viewer', 'viewer_data']) as suffix;
+
+  revoke all on all tables in schema celeriac from public;
+  revoke all on all functions in schema celeriac from public;
+
+  -- definer: runs with the rights of the owner, so that its caller needs none on tables.
+  -- pinned:  runs with its caller's rights. Both see names of the system alone, and so does what they call: nobody can
+  --          put a function, an operator or a table of his own in the way.
+  -- plain:   is called by those, or says the same to everybody.
+  for v_right in
+    select routine.oid::regprocedure as signature, owner.rolname as owner, listed.mode,
+      case listed.mode when 'definer' then 'definer' else 'invoker' end as security, (
+        select string_agg(format('%I', v_prefix || '_' || suffix), ', ')
+        from unnest(string_to_array(listed.roles, ' ')) as suffix
+      ) as grantees
+    from (values
+      -- what producers do; a handler may do it, too
+      ('enqueue', 'definer', 'producer worker'),
+      ('enqueue_jobs', 'definer', 'producer worker'),
+      ('find_outcomes', 'definer', 'producer worker viewer_data'),
+      ('find_detail', 'definer', 'producer worker viewer_data'),
+      ('register_listener', 'definer', 'producer worker viewer_data'),
+      -- Who has placed an order may withdraw it: he knows its id. Tearing it from a handler, running it again and removing
+      -- its traces is for those who answer for the whole.
+      ('cancel', 'definer', 'producer operator worker'),
+      ('cancel_jobs', 'definer', 'producer operator worker'),
+      ('kill', 'definer', 'operator worker'),
+      ('kill_jobs', 'definer', 'operator worker'),
+      ('retry_jobs', 'definer', 'operator worker'),
+      ('forget_jobs', 'definer', 'operator worker'),
+      -- what everybody asks
+      ('channel', 'plain', 'producer worker viewer'),
+      ('clock', 'plain', 'producer worker viewer'),
+      ('schema_version', 'plain', 'producer worker viewer'),
+      ('role_prefix', 'plain', 'producer worker viewer'),
+      -- parts of enqueue
+      ('assert_options', 'plain', ''),
+      ('new_id', 'plain', ''),
+      ('parse_duration', 'plain', ''),
+      -- what workers do
+      ('announce_idle', 'pinned', 'worker'),
+      ('claim_jobs', 'plain', 'worker'),
+      ('complete_attempt', 'pinned', 'worker'),
+      ('deregister_worker', 'pinned', 'worker'),
+      ('expire_jobs', 'plain', 'worker'),
+      ('find_dead_workers', 'plain', 'worker'),
+      ('find_fate', 'pinned', 'worker'),
+      ('find_priorities', 'plain', 'worker'),
+      ('record_heartbeat', 'pinned', 'worker'),
+      ('register_worker', 'pinned', 'worker'),
+      ('release_worker_jobs', 'pinned', 'worker'),
+      ('report_progress', 'pinned', 'worker'),
+      ('rescue_jobs', 'plain', 'worker'),
+      ('run_round', 'pinned', 'worker'),
+      ('settle_jobs', 'plain', 'worker'),
+      ('wake_workers', 'plain', 'worker'),
+      ('work_cycle', 'pinned', 'worker'),
+      -- Tables are made and dropped by their owner alone.
+      ('make_partitions', 'definer', 'worker'),
+      ('prune_results', 'definer', 'worker'),
+      ('find_unknown_tasks', 'definer', 'worker viewer')
+    ) as listed (name, mode, roles)
+    join pg_namespace as space on space.nspname = 'celeriac'
+    join pg_proc as routine on routine.pronamespace = space.oid and routine.proname = listed.name
+    join pg_roles as owner on owner.oid = routine.proowner
+    order by routine.oid
+  loop
+    -- Whoever made it, with a tool of his own: it must never run with the rights of a superuser.
+    if v_right.owner <> v_prefix || '_owner' then
+      execute format('alter function %s owner to %I', v_right.signature, v_prefix || '_owner');
+    end if;
+    execute format('revoke all on function %s from %s', v_right.signature, v_all);
+    execute format('alter function %s security %s', v_right.signature, v_right.security);
+    if v_right.mode = 'plain' then
+      execute format('alter function %s reset search_path', v_right.signature);
+    else
+      execute format('alter function %s set search_path = pg_catalog, pg_temp', v_right.signature);
+    end if;
+    if v_right.grantees is not null then
+      execute format('grant execute on function %s to %s', v_right.signature, v_right.grantees);
+    end if;
+  end loop;
+
+  -- A viewer sees names, states, times and labels; what jobs carry, and texts that people or handlers wrote, are data.
+  for v_right in
+    select class.relname as name, owner.rolname as owner, listed.suffix, listed.rights
+    from (values
+      ('jobs', 'worker', 'select, update, delete'),
+      ('results', 'worker', 'select, insert'),
+      ('attempts', 'worker', 'select, insert'),
+      ('workers', 'worker', 'select, insert, update, delete'),
+      ('queues', 'worker', 'select, insert'),
+      ('listeners', 'worker', 'select'),
+      ('migrations', 'worker', 'select'),
+      ('migrations', 'viewer', 'select'),
+      ('job_list', 'worker', 'select'),
+      ('job_list', 'viewer_data', 'select'),
+      ('job_list', 'viewer', 'select (id, state, condition, task, queue, priority, attempt, max_attempts, enqueued_at, run_at,
+        claimed_at, settled_at, expires_at, worker_id, root_id, parent_id, labels, error_name)'),
+      ('job_detail', 'worker', 'select'),
+      ('job_detail', 'viewer_data', 'select'),
+      ('job_detail', 'viewer', 'select (id, state, task, queue, priority, labels, options, attempt, max_attempts, snoozes,
+        losses, token, enqueued_at, run_at, claimed_at, settled_at, expires_at, cancel_requested_at, worker_id, root_id,
+        parent_id)'),
+      ('attempt_list', 'worker', 'select'),
+      ('attempt_list', 'viewer_data', 'select'),
+      ('attempt_list', 'viewer', 'select (job_id, attempt, outcome, error_name, worker_id, claimed_at, ended_at, retry_at,
+        token)'),
+      ('queue_overview', 'worker', 'select'),
+      ('queue_overview', 'viewer', 'select'),
+      ('worker_overview', 'worker', 'select'),
+      ('worker_overview', 'viewer', 'select')
+    ) as listed (name, suffix, rights)
+    join pg_namespace as space on space.nspname = 'celeriac'
+    join pg_class as class on class.relnamespace = space.oid and class.relname = listed.name
+    join pg_roles as owner on owner.oid = class.relowner
+    order by class.relname
+  loop
+    if v_right.name <> v_last and v_right.owner <> v_prefix || '_owner' then
+      execute format('alter table celeriac.%I owner to %I', v_right.name, v_prefix || '_owner');
+    end if;
+    if v_right.name <> v_last then
+      execute format('revoke all on celeriac.%I from %s', v_right.name, v_all);
+      v_last := v_right.name;
+    end if;
+    if v_right.rights <> '' then
+      execute format('grant %s on celeriac.%I to %I', v_right.rights, v_right.name, v_prefix || '_' || v_right.suffix);
+    end if;
+  end loop;
+end
+$$;
