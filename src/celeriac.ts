@@ -158,7 +158,7 @@ export class Celeriac implements AsyncDisposable {
       })
     }
     const definition = this.#define(name, options, handler, this.task)
-    const direct = (...args: unknown[]): unknown => callDirectly(definition, args)
+    const direct = (...args: unknown[]): unknown => callDirectly(definition, args, this.#database)
     return makeTask(definition, direct as (...args: never[]) => unknown, this.#context)
   }
 
@@ -371,11 +371,11 @@ function definitionOf(
 }
 
 /** A task is still a function: called directly it runs here, without a row; only a schema makes it a promise. */
-function callDirectly(definition: TaskDefinition, args: readonly unknown[]): unknown {
+function callDirectly(definition: TaskDefinition, args: readonly unknown[], database: Database): unknown {
   const { run, schema } = definition
   if (run === null) return undefined
   // Within a handler it is a part of that handler's job: same signal, same progress, same parent of what it enqueues.
-  const job = jobStorage.getStore() ?? directJob(definition.name, args)
+  const job = jobStorage.getStore() ?? directJob(definition.name, args, database)
   if (schema === null) return jobStorage.run(job, run, job, args)
   return (async () => {
     const { validateArgs, issuesText } = await import('./task/schema.ts')

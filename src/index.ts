@@ -12,6 +12,7 @@ export {
 } from './base/errors.ts'
 export { type Codec, taggedCodec } from './base/json.ts'
 export { Celeriac } from './celeriac.ts'
+export type { TransactionClient } from './db/open-transaction.ts'
 export type { TransactionInput } from './db/transaction.ts'
 export type { EventName, Events } from './event/events.ts'
 export type { JobFilter } from './inspect/inspect.ts'

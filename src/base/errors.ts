@@ -11,7 +11,7 @@ import { clip, preview } from './text.ts'
 /** What each code says, and the SQLSTATE under which PostgreSQL raises it (`null`: only TypeScript does). */
 export const ERRORS = {
   // job
-  LEASE_LOST: { sqlstate: null, message: 'job {jobId} attempt {attempt} is no longer held here' },
+  LEASE_LOST: { sqlstate: 'ZC001', message: 'job {jobId} attempt {attempt} is no longer held here' },
   JOB_EXISTS: { sqlstate: 'ZC002', message: 'job {jobId} exists already; give another id, or none' },
   JOB_UNKNOWN: {
     sqlstate: null,
@@ -105,6 +105,22 @@ export const ERRORS = {
       'tx is {got}; pass a pg client, a Kysely transaction, an object with query(text, values), or a function of (text, values)',
   },
 
+  TX_TAKEN: {
+    sqlstate: null,
+    message: 'job {jobId} attempt {attempt} {how} already; one transaction settles it',
+  },
+  TX_ENDED: {
+    sqlstate: null,
+    message:
+      'the transaction of job {jobId} was ended by the function that ran in it; leave COMMIT and ROLLBACK to job.transaction()',
+  },
+  TX_OPEN: { sqlstate: null, message: 'complete() was called but its transaction {how} (job {jobId})' },
+  TX_UNKNOWN: {
+    sqlstate: null,
+    message:
+      'nobody can tell whether the transaction of job {jobId} was committed; if it was, the job is settled and does not run again',
+  },
+
   // database
   NOT_MIGRATED: {
     sqlstate: null,
@@ -125,6 +141,16 @@ export const ERRORS = {
   READ_ONLY: { sqlstate: null, message: '{server} is read-only (standby); connect to the primary' },
   SERVER_UNSUPPORTED: { sqlstate: null, message: '{found}; {needed} is needed' },
   CONNECT_FAILED: { sqlstate: null, message: 'cannot reach {server} as "{role}": {reason}' },
+  POOLER_UNSUPPORTED: {
+    sqlstate: null,
+    message:
+      'the pooler at {server} allows no transactions (statement pooling); let it pool sessions or transactions, or connect past it',
+  },
+  ENQUEUE_UNKNOWN: {
+    sqlstate: null,
+    message:
+      'whether {jobs} is enqueued is unknown: {reason}; ask for its state, or enqueue it again if running twice does no harm',
+  },
   EMBEDDED_FAILED: { sqlstate: null, message: 'the embedded PostgreSQL in {dir} failed: {reason}' },
   EMBEDDED_UNAVAILABLE: {
     sqlstate: null,

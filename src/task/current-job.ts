@@ -1,6 +1,8 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import type { Duration } from '../base/duration.ts'
 import { CeleriacError } from '../base/errors.ts'
+import type { TransactionClient } from '../db/open-transaction.ts'
+import type { TransactionInput } from '../db/transaction.ts'
 import type { JobLog } from './job-log.ts'
 
 /** What a handler knows of the job it runs, and what it may do with it. */
@@ -41,6 +43,33 @@ export interface JobContext {
   snooze(delay: Duration): never
   /** Ends the job as failed: another attempt could not mend it, and it is no error of the handler. */
   discard(reason: string): never
+  /**
+   * Runs `run` in a transaction and settles this job in it: what it writes through `tx` and the job's success are
+   * committed together, or neither is. Its value is the job's result; what the handler returns afterwards is not looked
+   * at, so `return job.transaction(…)`. Jobs enqueued with `task.with({ tx })` exist from then on, too.
+   *
+   * In Postgres: BEGIN (read committed) on a connection of the app's pool, `run`, then, last, the row of the job moves
+   * to `results` if this attempt still holds it, and COMMIT. When the answer to COMMIT gets lost, the server is asked
+   * what became of it. An error of `run` rolls back and is thrown on; then it may be called again.
+   *
+   * @throws {CeleriacError} `LEASE_LOST` when another attempt may run the job by now: nothing is committed;
+   * `TX_TAKEN` inside of another one or after one; `TX_ABORTED` when `run` swallowed an error of a statement; `TX_ENDED`
+   * when it sent COMMIT or ROLLBACK; `TX_UNKNOWN` when nobody can tell what became of it; `CONNECT_FAILED`
+   * @example return job.transaction(async (tx) => { await tx.query('update orders …'); return 'paid' })
+   */
+  transaction<Result>(run: (tx: TransactionClient) => Promise<Result> | Result): Promise<Result>
+  /**
+   * Settles this job as succeeded with `value` in a transaction of yours: a pg client, a Kysely transaction, or whatever
+   * else `tx` of a call may be. Call it last, then commit, and return.
+   *
+   * In Postgres: the row of the job moves to `results` in your transaction, so the job is settled when that commits, and
+   * is run again when it does not. Your transaction holds the row until then.
+   *
+   * @throws {CeleriacError} `LEASE_LOST` when another attempt may run the job by now: your transaction can only be
+   * rolled back then, and a COMMIT does that; `TX_POOL`, `TX_IDLE`, `TX_ABORTED`, `TX_UNSUPPORTED` for what `tx` is;
+   * `TX_TAKEN` when it was called before
+   */
+  complete(tx: TransactionInput, value?: unknown): Promise<void>
 }
 
 /** Carries the context through everything a handler awaits. */

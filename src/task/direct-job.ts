@@ -1,4 +1,7 @@
 import { CeleriacError } from '../base/errors.ts'
+import type { Database } from '../db/database.ts'
+import { openTransaction, type TransactionClient } from '../db/open-transaction.ts'
+import { callerTransaction } from '../db/transaction.ts'
 import type { JobContext } from './current-job.ts'
 import { JobControl } from './job-control.ts'
 import { SILENT_LOG } from './job-log.ts'
@@ -7,9 +10,9 @@ const NOBODY = '00000000-0000-0000-0000-000000000000'
 
 /**
  * The context of a task that is called directly: there is no job, so its id is all zeros, nothing aborts it, progress
- * goes nowhere, and asking for another attempt throws to the caller.
+ * goes nowhere, asking for another attempt throws to the caller, and a transaction is one, with nothing to settle in it.
  */
-export function directJob(task: string, args: readonly unknown[]): JobContext {
+export function directJob(task: string, args: readonly unknown[], database: Database): JobContext {
   const now = new Date()
   return {
     id: NOBODY,
@@ -37,5 +40,25 @@ export function directJob(task: string, args: readonly unknown[]): JobContext {
     discard: (reason) => {
       throw new CeleriacError('JOB_DISCARDED', { jobId: NOBODY, reason })
     },
+    transaction: (run) => inTransaction(database, run),
+    complete: async (tx) => {
+      callerTransaction(tx)
+    },
   }
+}
+
+async function inTransaction<Result>(
+  database: Database,
+  run: (tx: TransactionClient) => Promise<Result> | Result,
+): Promise<Result> {
+  const tx = await openTransaction(database)
+  let result: Result
+  try {
+    result = await run(tx.client)
+  } catch (error) {
+    await tx.rollback()
+    throw error
+  }
+  await tx.commit()
+  return result
 }

@@ -2,10 +2,13 @@ import { type Duration, toMs } from '../base/duration.ts'
 import { CeleriacError } from '../base/errors.ts'
 import { text } from '../base/options.ts'
 import type { ClaimedRow } from '../db/calls/work-cycle.ts'
+import type { TransactionClient } from '../db/open-transaction.ts'
+import type { TransactionInput } from '../db/transaction.ts'
 import type { JobContext } from '../task/current-job.ts'
 import type { TaskDefinition } from '../task/definition.ts'
 import { JobControl } from '../task/job-control.ts'
 import type { JobLog } from '../task/job-log.ts'
+import { Completion, type CompletionContext } from './completion.ts'
 
 /** What an attempt needs of the worker it runs in. */
 export interface AttemptHost {
@@ -13,6 +16,10 @@ export interface AttemptHost {
   readonly log: JobLog
   /** Stores a progress report before long; `value` as the handler gave it. */
   readonly report: (attempt: Attempt, value: unknown) => void
+  /** Stores the last progress of an attempt before it is settled; null when there is nothing to store. */
+  readonly lastReport: (attempt: Attempt) => Promise<void> | null
+  /** What settling inside of transactions needs. */
+  readonly completing: CompletionContext
 }
 
 const NO_LABELS: Readonly<Record<string, string>> = Object.freeze({})
@@ -37,6 +44,7 @@ export class Attempt implements JobContext {
   #abort: AbortController | null = null
   #abortedWith: { readonly reason: unknown } | null = null
   #log: JobLog | null = null
+  #completion: Completion | null = null
   readonly #timers: (() => void)[] = []
 
   constructor(
@@ -128,7 +136,9 @@ export class Attempt implements JobContext {
   }
 
   progress(value: unknown): void {
-    if (this.ended) throw new CeleriacError('LEASE_LOST', { jobId: this.id, attempt: this.attempt })
+    if (this.ended || this.#completion?.sealed === true) {
+      throw new CeleriacError('LEASE_LOST', { jobId: this.id, attempt: this.attempt })
+    }
     this.#host.report(this, value)
   }
 
@@ -143,6 +153,29 @@ export class Attempt implements JobContext {
 
   discard(reason: string): never {
     throw new JobControl('discard', null, text(reason, 'reason', 4096))
+  }
+
+  transaction<Result>(run: (tx: TransactionClient) => Promise<Result> | Result): Promise<Result> {
+    return this.#complete().transaction(run)
+  }
+
+  complete(tx: TransactionInput, value?: unknown): Promise<void> {
+    return this.#complete().complete(tx, value)
+  }
+
+  /** Its settling in transactions of the handler; null when it has asked for none. */
+  get completion(): Completion | null {
+    return this.#completion
+  }
+
+  /** Stores what it has reported and is not stored yet. */
+  async storeProgress(): Promise<void> {
+    await this.#host.lastReport(this)
+  }
+
+  #complete(): Completion {
+    this.#completion ??= new Completion(this, this.#host.completing)
+    return this.#completion
   }
 
   /** Aborts the signal, once; the first reason stays. */

@@ -9,7 +9,7 @@ import { Alarm } from './alarm.ts'
 import { announceClaim, announceOutcome, factsOf } from './announce.ts'
 import { Aside } from './aside.ts'
 import { Attempt, type AttemptHost } from './attempt.ts'
-import { cancel, type Done, type ExecuteContext, execute, givenUp } from './execute.ts'
+import { cancel, type Done, type ExecuteContext, endWithoutHandler, execute, givenUp } from './execute.ts'
 import { Floors } from './floors.ts'
 import type { ResolvedWorkerOptions } from './options.ts'
 import type { Outcome } from './outcome.ts'
@@ -198,7 +198,9 @@ export class Cycle {
   lose(jobId: string, token: number | null): void {
     const attempt = this.#running.get(jobId)
     // A later attempt of the same job may run here by now.
-    if (attempt === undefined || (token !== null && attempt.token !== token) || !attempt.end()) return
+    if (attempt === undefined || (token !== null && attempt.token !== token)) return
+    // Settled in a transaction of its handler's, it looks lost; whether it is shows when the handler has ended.
+    if ((token !== null && attempt.completion?.sealed === true) || !attempt.end()) return
     this.#leave(attempt)
     attempt.abort(new CeleriacError('LEASE_LOST', { jobId, attempt: attempt.attempt }))
     this.#host.bus.emit('job:lost', factsOf(attempt))
@@ -268,7 +270,7 @@ export class Cycle {
   /** Gives back what still runs: its handler is fenced from now on. */
   releaseAll(): void {
     for (const attempt of [...this.#running.values()]) {
-      if (attempt.end()) this.#done(attempt, givenUp(attempt))
+      endWithoutHandler(attempt, givenUp(attempt), this.#done)
     }
   }
 
@@ -540,9 +542,9 @@ export class Cycle {
     this.#schedule()
   }
 
-  #tellSettled(attempt: Attempt, outcome: Outcome): void {
+  #tellSettled(attempt: Attempt, outcome: Extract<Outcome, { kind: 'settled' }>): void {
     announceOutcome(this.#host.bus, attempt, outcome)
-    this.#host.settled([attempt.id], true)
+    this.#host.settled([attempt.id], outcome.listenedTo)
   }
 
   #leave(attempt: Attempt): void {

@@ -1,11 +1,13 @@
 import { type BackoffPolicy, backoffFromJson } from '../base/backoff.ts'
 import { formatMs } from '../base/duration.ts'
 import { CeleriacError, isCeleriacError, JobCancelledError } from '../base/errors.ts'
-import { type Codec, decodeArgs, encodeResult } from '../base/json.ts'
+import { type Codec, decodeArgs } from '../base/json.ts'
 import { serialiseThrown } from '../base/thrown.ts'
 import { jobStorage } from '../task/current-job.ts'
 import { issuesText, validateArgs } from '../task/schema.ts'
 import type { Attempt } from './attempt.ts'
+import type { Completion } from './completion.ts'
+import { encodeValue } from './encode-value.ts'
 import { type Middleware, wrap } from './middleware.ts'
 import { harmless, type Outcome, type OutcomeToSettle, outcomeOf } from './outcome.ts'
 import { after } from './timer.ts'
@@ -32,11 +34,14 @@ export type Done = (attempt: Attempt, outcome: Outcome) => void
 export function execute(attempt: Attempt, tagged: boolean, context: ExecuteContext, done: Done): void {
   attempt.startedAt = performance.now()
   startTimers(attempt, done)
-  const finish = (outcome: Outcome): void => {
-    if (attempt.end()) done(attempt, outcome)
+  const succeed = (value: unknown): void => {
+    if (attempt.completion !== null) void conclude(attempt, attempt.completion, { value }, context, done)
+    else finish(attempt, success(attempt, value, context), done)
   }
-  const succeed = (value: unknown): void => finish(success(attempt, value, context))
-  const fail = (thrown: unknown): void => finish(failure(attempt, harmless(thrown)))
+  const fail = (thrown: unknown): void => {
+    if (attempt.completion !== null) void conclude(attempt, attempt.completion, { thrown }, context, done)
+    else finish(attempt, failure(attempt, harmless(thrown)), done)
+  }
   try {
     attempt.args = readArgs(attempt, tagged, context.codec)
     const value = attempt.definition.schema === null ? call(attempt, context) : callChecked(attempt, context)
@@ -52,10 +57,39 @@ export function cancel(attempt: Attempt, reason: string, context: ExecuteContext
   if (attempt.ended || attempt.abortReason !== undefined) return
   attempt.abort(new JobCancelledError({ jobId: attempt.id, task: attempt.task, reason }))
   attempt.own(
-    after(context.abortGraceMs, () => {
-      if (attempt.end()) done(attempt, { kind: 'cancelled', reason })
-    }),
+    after(context.abortGraceMs, () => endWithoutHandler(attempt, { kind: 'cancelled', reason }, done)),
   )
+}
+
+/**
+ * Ends an attempt whose handler still runs: whatever that does from now on is refused. When it is just being settled in
+ * a transaction, that decides.
+ */
+export function endWithoutHandler(attempt: Attempt, outcome: OutcomeToSettle, done: Done): void {
+  const { completion } = attempt
+  if (completion?.sealed !== true) finish(attempt, outcome, done)
+  else if (attempt.end()) void completion.verdict().then(({ settled }) => done(attempt, settled ?? outcome))
+}
+
+function finish(attempt: Attempt, outcome: Outcome, done: Done): void {
+  if (attempt.end()) done(attempt, outcome)
+}
+
+/** The handler has ended, and it has settled its job in a transaction, or tried to. */
+async function conclude(
+  attempt: Attempt,
+  completion: Completion,
+  end: { readonly value: unknown } | { readonly thrown: unknown },
+  context: ExecuteContext,
+  done: Done,
+): Promise<void> {
+  const verdict = await completion.verdict()
+  if (verdict.settled !== null) {
+    if ('thrown' in end) attempt.log.warn({ err: end.thrown }, 'the handler failed after its job was settled')
+    finish(attempt, verdict.settled, done)
+  } else if ('thrown' in end) finish(attempt, failure(attempt, harmless(end.thrown)), done)
+  else if (verdict.failure !== null) finish(attempt, failure(attempt, harmless(verdict.failure.error)), done)
+  else finish(attempt, success(attempt, end.value, context), done)
 }
 
 function readArgs(attempt: Attempt, tagged: boolean, codec: Codec | undefined): readonly unknown[] {
@@ -85,14 +119,9 @@ async function callChecked(attempt: Attempt, context: ExecuteContext): Promise<u
   return call(attempt, context)
 }
 
-function success(attempt: Attempt, value: unknown, { codec, maxResultBytes }: ExecuteContext): Outcome {
-  const ignored = attempt.rowOptions?.ignoreResult ?? attempt.definition.options.ignoreResult
-  if (value === undefined || ignored === true) return { kind: 'succeeded', value: null }
+function success(attempt: Attempt, value: unknown, context: ExecuteContext): OutcomeToSettle {
   try {
-    return {
-      kind: 'succeeded',
-      value: encodeResult(value, { task: attempt.task, maxBytes: maxResultBytes, codec }),
-    }
+    return { kind: 'succeeded', value: encodeValue(attempt, value, context) }
   } catch (error) {
     return failure(attempt, error)
   }
@@ -143,7 +172,7 @@ function startTimers(attempt: Attempt, done: Done): void {
         const reason = new CeleriacError('TIME_LIMIT', { jobId: attempt.id, limit: formatMs(timeLimitMs) })
         attempt.abort(reason)
         // The handler cannot be stopped in this process; it is fenced: the slot is free and its end is nobody's.
-        if (attempt.end()) done(attempt, failure(attempt, reason))
+        endWithoutHandler(attempt, failure(attempt, reason), done)
       }),
     )
   }

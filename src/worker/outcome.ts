@@ -21,7 +21,7 @@ export type Outcome =
   | { readonly kind: 'cancelled'; readonly reason: string }
   | { readonly kind: 'released' }
   /** Succeeded and settled already, in a transaction of the handler's: nothing is sent. */
-  | { readonly kind: 'settled'; readonly value: string | null }
+  | { readonly kind: 'settled'; readonly value: string | null; readonly listenedTo: boolean }
 
 /** An outcome that the worker has to settle. */
 export type OutcomeToSettle = Exclude<Outcome, { readonly kind: 'settled' }>

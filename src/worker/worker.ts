@@ -357,7 +357,8 @@ export class Worker implements AsyncDisposable {
   }
 
   #cycleHost(): ConstructorParameters<typeof Cycle>[1] {
-    const { work, listener, registry, bus, results, waker, codec, maxResultBytes, middleware } = this.#context
+    const { database, work, listener, registry, bus, results, waker, codec, maxResultBytes, middleware } =
+      this.#context
     const worker = this
     return {
       database: work,
@@ -367,6 +368,7 @@ export class Worker implements AsyncDisposable {
         return worker.#log ?? SILENT_LOG
       },
       execute: { codec, maxResultBytes, middleware, abortGraceMs: this.#options.abortGraceMs },
+      completing: { database, work, codec, maxResultBytes },
       get worker() {
         return { id: worker.id, name: worker.name }
       },

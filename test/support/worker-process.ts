@@ -36,6 +36,18 @@ app.task('hang', { bind: true }, async (job) => {
   await new Promise(() => undefined)
 })
 
+// The first attempt never gets as far as its COMMIT.
+app.task('complete', { bind: true }, async (job) => {
+  const client = await pool.connect()
+  await client.query('begin')
+  await client.query('insert into effects (job_id, attempt) values ($1, $2)', [job.id, job.attempt])
+  await job.complete(client, `attempt ${job.attempt}`)
+  say({ begun: job.id, attempt: job.attempt })
+  if (job.attempt === 1) await new Promise(() => undefined)
+  await client.query('commit')
+  client.release()
+})
+
 app.on('worker:started', ({ workerId }) => say({ started: workerId }))
 process.on('message', () => open.open())
 // What keeps the process alive is to be the worker alone.

@@ -1,0 +1,19 @@
+import { type Codec, encodeResult } from '../base/json.ts'
+import type { Attempt } from './attempt.ts'
+
+/** How what handlers return is written. */
+export interface ValueContext {
+  readonly codec: Codec | undefined
+  readonly maxResultBytes: number
+}
+
+/** What a handler returned as JSON text; null for nothing, and when the job's result is ignored. */
+export function encodeValue(
+  attempt: Attempt,
+  value: unknown,
+  { codec, maxResultBytes }: ValueContext,
+): string | null {
+  const ignored = attempt.rowOptions?.ignoreResult ?? attempt.definition.options.ignoreResult
+  if (value === undefined || ignored === true) return null
+  return encodeResult(value, { task: attempt.task, maxBytes: maxResultBytes, codec })
+}
