@@ -6,17 +6,12 @@
 import type pg from 'pg'
 import { CeleriacError } from '../base/errors.ts'
 import { assertSchemaName } from '../base/names.ts'
-import {
-  connectFailed,
-  type DatabaseInput,
-  deniedAction,
-  isConnectionError,
-  isPool,
-  openPool,
-  poolConfig,
-  serverOf,
-  sqlStateOf,
-} from './connection.ts'
+import { connectFailed, type DatabaseInput, poolConfig, serverOf } from './connection.ts'
+import { type Client, Connections, type Leak } from './connections.ts'
+import { denied } from './denied.ts'
+import { faultOf, isNameLost, isUnanswered, sqlStateOf } from './fault.ts'
+import { detectPooler, type Pooler } from './pooler.ts'
+import { limitsOf, type SessionLimits } from './session-config.ts'
 
 /** A row as the driver gives it; each call names the shape it expects. */
 export type Row = Record<string, unknown>
@@ -44,38 +39,71 @@ export interface DatabaseOptions {
   readonly role?: string
   /** Opens a pool of its own with the settings of a user's pool, instead of using that. */
   readonly ownPool?: boolean
+  /** Limits of statements, instead of those that fit the role. */
+  readonly limits?: Partial<SessionLimits>
   /** Goes past a transaction pooler. */
   readonly directUrl?: string | null
+  /** Somebody who shares the pool gave back a client in the middle of something; it is not used again. */
+  readonly leaked?: (leak: Leak) => void
 }
+
+const BEGIN = 'begin isolation level read committed read write'
+
+/** How often a statement is sent that others hindered, and how long it may wait in between and in all. */
+const BUSY = { tries: 5, firstMs: 20, mostMs: 1_000, patienceMs: 60_000 } as const
 
 export class Database implements Executor {
   readonly schema: string
   readonly #options: DatabaseOptions
-  #opening: Promise<pg.Pool> | undefined
-  #pool: pg.Pool | undefined
-  #owned = false
+  readonly #role: string
+  readonly #answerMs: number
+  #opening: Promise<Connections> | undefined
+  #connections: Connections | undefined
+  #input: DatabaseInput | undefined
+  #pooler: Promise<Pooler> | undefined
+  #directPooler: Promise<Pooler> | undefined
+  /** Whether statements are prepared under their names; behind a transaction pooler names may mean nothing. */
+  #named = true
   #closed = false
 
   constructor(options: DatabaseOptions) {
     this.schema = assertSchemaName(options.schema)
     this.#options = options
+    this.#role = options.role ?? 'pool'
+    this.#answerMs = limitsOf({ role: this.#role, limits: options.limits }).answerMs
   }
 
-  /** The pool; opened by the first statement. */
+  /** The pool; its first client is connected by the first statement. */
   async pool(): Promise<pg.Pool> {
-    if (this.#closed) throw new CeleriacError('APP_CLOSED', { action: 'connect' })
-    if (this.#pool !== undefined) return this.#pool
-    this.#opening ??= this.#open()
-    return this.#opening
+    return (await this.#open()).pool
   }
 
-  /** Runs one statement on a connection of the pool. */
+  /** Whether the server has ever answered: the settings are right then, and whatever hinders may pass. */
+  get connected(): boolean {
+    return this.#connections?.connected === true
+  }
+
+  /**
+   * Runs one statement on a connection of the pool. One that others hindered was undone, so it is sent again, a few
+   * times; not by a worker, which has better things to do meanwhile.
+   */
   async query(statement: Statement): Promise<readonly Row[]> {
-    const pool = await this.pool()
-    try {
-      return (await pool.query(toQuery(statement))).rows
-    } catch (error) {
-      throw this.explain(error)
+    const begun = performance.now()
+    for (let tries = 1; ; tries += 1) {
+      try {
+        return await this.#withClient((client) => this.#send(client, statement))
+      } catch (error) {
+        // The server has not even begun: it does not know the statement, or another one, by this name.
+        if (isNameLost(error) && this.#named) {
+          this.#named = false
+          continue
+        }
+        const patient = this.#role === 'pool' && tries < BUSY.tries
+        const late = performance.now() - begun > BUSY.patienceMs
+        if (faultOf(error) !== 'busy' || !patient || late) throw error
+        const most = Math.min(BUSY.mostMs, BUSY.firstMs * 2 ** tries)
+        await new Promise((resolve) => setTimeout(resolve, Math.random() * most))
+      }
     }
   }
 
@@ -89,30 +117,28 @@ export class Database implements Executor {
     return executor.query(callOf(this.schema, name, values))
   }
 
-  /** Runs statements in one transaction on one connection; rolls back when `work` throws. */
-  async transaction<Result>(work: (executor: Executor) => Promise<Result>): Promise<Result> {
-    const pool = await this.pool()
-    const client = await pool.connect().catch((error: unknown) => {
-      throw this.explain(error)
+  /**
+   * Runs statements in one transaction on one connection; rolls back when `work` throws.
+   *
+   * @throws {CeleriacError} `CONNECT_FAILED`, of which `isOutcomeUnknown` tells whether it may be committed all the same
+   */
+  transaction<Result>(work: (executor: Executor) => Promise<Result>): Promise<Result> {
+    return this.#inTransaction(work, async (client) => {
+      const { command } = await client.query({ text: 'commit', ...this.#deadline() })
+      // A transaction that an error has ended is rolled back, without a word.
+      if (command === 'ROLLBACK') throw new CeleriacError('TX_ABORTED', {})
     })
-    const executor: Executor = { query: async (statement) => (await client.query(toQuery(statement))).rows }
-    try {
-      await client.query('begin isolation level read committed')
-      const result = await work(executor)
-      await client.query('commit')
-      client.release()
-      return result
-    } catch (error) {
-      await client.query('rollback').catch(() => undefined)
-      // A connection in an unknown state is worth less than a new one.
-      client.release(isConnectionError(error))
-      throw this.explain(error)
-    }
+  }
+
+  /** Runs statements in one transaction and takes them back: what they answer is what they would have done. */
+  rehearse<Result>(work: (executor: Executor) => Promise<Result>): Promise<Result> {
+    return this.#inTransaction(work, (client) => client.query({ text: 'rollback', ...this.#deadline() }))
   }
 
   /** Settings for a connection of one's own, such as the listener's. */
   async config(): Promise<pg.PoolConfig> {
-    return poolConfig(await this.pool())
+    await this.#open()
+    return this.#config()
   }
 
   /** Settings for a session that has to last: past a transaction pooler where that is known. */
@@ -121,9 +147,28 @@ export class Database implements Executor {
     return typeof directUrl === 'string' ? poolConfig(directUrl) : this.config()
   }
 
-  /** Whether sessions last, so that they can listen and hold locks. */
+  /**
+   * What stands between us and the server. Asked once, by whoever needs to know.
+   *
+   * @throws {CeleriacError} `POOLER_UNSUPPORTED` for one that allows no transactions
+   */
+  pooler(): Promise<Pooler> {
+    this.#pooler ??= this.#detect(this.config()).catch((error: unknown) => {
+      this.#pooler = undefined
+      throw error
+    })
+    return this.#pooler
+  }
+
+  /** Whether sessions last where {@link directConfig} leads, so that they can listen and hold locks. */
   async hasSessions(): Promise<boolean> {
-    return true
+    const pooler = await this.pooler()
+    if (typeof this.#options.directUrl !== 'string') return pooler.kind !== 'transaction'
+    this.#directPooler ??= this.#detect(this.directConfig()).catch((error: unknown) => {
+      this.#directPooler = undefined
+      throw error
+    })
+    return (await this.#directPooler).kind !== 'transaction'
   }
 
   /** How many connections the pool may open; the driver's default when a user's pool does not say. */
@@ -133,8 +178,80 @@ export class Database implements Executor {
 
   /** The error of a driver as ours where a user can do something about it; any other is returned as it is. */
   explain(error: unknown): unknown {
+    return this.#explain(error, false)
+  }
+
+  /** Closes the pool if it is our own; one that was given to us stays open. */
+  async close(): Promise<void> {
+    this.#closed = true
+    const connections = await this.#opening?.catch(() => undefined)
+    await connections?.end()
+  }
+
+  async #withClient<Result>(work: (client: Client) => Promise<Result>): Promise<Result> {
+    const connections = this.#connections ?? (await this.#open())
+    let client: Client
+    try {
+      client = await connections.acquire()
+    } catch (error) {
+      throw this.#explain(error, false)
+    }
+    try {
+      const result = await work(client)
+      connections.release(client)
+      return result
+    } catch (error) {
+      connections.release(client, causeOf(error))
+      throw this.#explain(error, isUnanswered(error))
+    }
+  }
+
+  #inTransaction<Result>(
+    work: (executor: Executor) => Promise<Result>,
+    end: (client: Client) => Promise<unknown>,
+  ): Promise<Result> {
+    return this.#withClient(async (client) => {
+      let result: Result
+      try {
+        await client.query({ text: BEGIN, ...this.#deadline() })
+        result = await work({ query: (statement) => this.#send(client, statement) })
+      } catch (error) {
+        // What the server has not been asked to commit, it never will.
+        if (faultOf(error) === 'connection') throw this.#explain(error, false)
+        await client.query({ text: 'rollback', ...this.#deadline() }).catch(() => undefined)
+        throw error
+      }
+      await end(client)
+      return result
+    })
+  }
+
+  async #send(client: Client, { name, text, values }: Statement): Promise<readonly Row[]> {
+    const query = { text, values: values as unknown[], ...this.#deadline() }
+    const { rows } = await client.query(this.#named && name !== undefined ? { ...query, name } : query)
+    return rows
+  }
+
+  /** Who does not answer in time, will not. */
+  #deadline(): { query_timeout?: number } {
+    return this.#answerMs > 0 ? { query_timeout: this.#answerMs } : {}
+  }
+
+  async #detect(asked: Promise<pg.PoolConfig>): Promise<Pooler> {
+    const config = await asked
+    const pooler = await detectPooler(config).catch((error: unknown) => {
+      throw faultOf(error) === 'connection' ? connectFailed(config, error) : this.#explain(error, false)
+    })
+    if (!pooler.prepares) this.#named = false
+    if (pooler.kind === 'statement') {
+      throw new CeleriacError('POOLER_UNSUPPORTED', { server: serverOf(config).server })
+    }
+    return pooler
+  }
+
+  #explain(error: unknown, unanswered: boolean): unknown {
     if (error instanceof CeleriacError || !(error instanceof Error)) return error
-    const config = this.#pool?.options ?? {}
+    const config = this.#config()
     const state = sqlStateOf(error)
     const { server, role, database } = serverOf(config)
     if (state === '42P01' || state === '42883' || state === '3F000') {
@@ -142,37 +259,46 @@ export class Database implements Executor {
       return new CeleriacError('NOT_MIGRATED', { schema: this.schema, database, server }, { cause: error })
     }
     if (state === '42501') {
-      return new CeleriacError(
-        'PERMISSION_DENIED',
-        { role, action: deniedAction(error), remedy: `grant it the rights on schema "${this.schema}"` },
-        { cause: error },
-      )
+      const { action, remedy } = denied(error, this.schema)
+      return new CeleriacError('PERMISSION_DENIED', { role, action, remedy }, { cause: error })
     }
     if (state === '25006') return new CeleriacError('READ_ONLY', { server }, { cause: error })
-    if (isConnectionError(error)) return connectFailed(config, error)
-    return error
+    // A server that is out of space or memory answers; its own words say more.
+    if (/^53[^3]/.test(state)) return error
+    return faultOf(error) === 'connection' ? connectFailed(config, error, unanswered) : error
   }
 
-  /** Closes the pool if it is our own; one that was given to us stays open. */
-  async close(): Promise<void> {
-    this.#closed = true
-    const pool = await this.#opening?.catch(() => undefined)
-    if (pool !== undefined && this.#owned && !pool.ended) await pool.end()
+  #config(): pg.PoolConfig {
+    return this.#input === undefined ? {} : poolConfig(this.#input)
   }
 
-  async #open(): Promise<pg.Pool> {
-    try {
-      const { source } = this.#options
-      const input = typeof source === 'function' ? await source() : source
-      const { maxConnections, role = 'pool', ownPool = false } = this.#options
-      this.#owned = ownPool || !isPool(input)
-      this.#pool = openPool(ownPool ? { ...poolConfig(input), max: maxConnections } : input, maxConnections, role)
-      return this.#pool
-    } catch (error) {
+  #open(): Promise<Connections> {
+    if (this.#closed) return Promise.reject(new CeleriacError('APP_CLOSED', { action: 'connect' }))
+    this.#opening ??= this.#connect().catch((error: unknown) => {
       this.#opening = undefined
       throw error
-    }
+    })
+    return this.#opening
   }
+
+  async #connect(): Promise<Connections> {
+    const { source, maxConnections, ownPool = false, limits, leaked } = this.#options
+    this.#input = typeof source === 'function' ? await source() : source
+    const purpose = { role: this.#role, limits }
+    this.#connections = new Connections({
+      input: this.#input,
+      max: maxConnections,
+      own: ownPool,
+      purpose,
+      leaked,
+    })
+    return this.#connections
+  }
+}
+
+/** What the driver said, where we have put it in words of ours already. */
+function causeOf(error: unknown): unknown {
+  return error instanceof CeleriacError && error.cause !== undefined ? error.cause : error
 }
 
 /** The statement that calls a function of a schema. */
@@ -182,8 +308,4 @@ export function callOf(schema: string, name: string, values: readonly unknown[])
     text: `select * from "${schema}".${name}(${values.map((_, index) => `$${index + 1}`).join(', ')})`,
     values,
   }
-}
-
-function toQuery(statement: Statement): pg.QueryConfig {
-  return statement as pg.QueryConfig
 }

@@ -1,6 +1,7 @@
 import pg from 'pg'
-import { isConnectionError } from './connection.ts'
 import type { Executor, Row, Statement } from './database.ts'
+import { isConnectionError } from './fault.ts'
+import { settingsRefused } from './session-config.ts'
 
 /** What a kept session needs. */
 export interface KeptSessionOptions {
@@ -52,7 +53,8 @@ export class KeptSession implements Executor {
   /** Runs a statement on the session; rejects while there is none. */
   async query(statement: Statement): Promise<readonly Row[]> {
     const client = this.#client
-    if (client === undefined) throw new pg.DatabaseError('Connection terminated: it is being reopened', 0, 'error')
+    if (client === undefined)
+      throw new pg.DatabaseError('Connection terminated: it is being reopened', 0, 'error')
     return this.#guarded(client, statement)
   }
 
@@ -74,7 +76,8 @@ export class KeptSession implements Executor {
   }
 
   async #connect(): Promise<void> {
-    const client = new pg.Client({ ...(await this.#options.config()), query_timeout: STATEMENT_TIMEOUT_MS })
+    const config = await this.#options.config()
+    const client = new pg.Client({ ...config, query_timeout: STATEMENT_TIMEOUT_MS })
     client.on('error', () => undefined)
     try {
       await client.connect()
@@ -83,6 +86,7 @@ export class KeptSession implements Executor {
     } catch (error) {
       // One that never got there has nothing to say good-bye to.
       streamOf(client)?.destroy()
+      if (settingsRefused(config, error)) return this.#connect()
       throw error
     }
     if (this.#stopped) {

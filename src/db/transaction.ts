@@ -1,8 +1,9 @@
 import type { CompiledQuery } from 'kysely'
 import { CeleriacError } from '../base/errors.ts'
 import { preview } from '../base/text.ts'
-import { isPool, sqlStateOf } from './connection.ts'
+import { isPool } from './connection.ts'
 import type { Executor, Row, Statement } from './database.ts'
+import { sqlStateOf } from './fault.ts'
 
 /** A pg client in the middle of a transaction, as far as we use it. */
 export interface ClientLike {

@@ -1,22 +1,14 @@
 import { CeleriacError } from '../base/errors.ts'
-import { type Enqueued, enqueueJobs } from '../db/calls/job.ts'
-import { isConnectionError } from '../db/connection.ts'
-import type { Database, Executor } from '../db/database.ts'
+import type { Enqueued } from '../db/calls/job.ts'
+import type { Database } from '../db/database.ts'
+import { faultOf } from '../db/fault.ts'
 import { callerTransaction } from '../db/transaction.ts'
-import { Batch } from './batch.ts'
-import type { Shape } from './shape.ts'
+import { Inserter, type NewJob } from './inserter.ts'
 import type { Waker } from './waker.ts'
-
-/** A job that is ready to be inserted. */
-export interface NewJob {
-  readonly id: string
-  readonly shape: Shape
-  /** JSON text. */
-  readonly args: string
-}
 
 interface Caller {
   readonly job: NewJob
+  readonly since: number
   readonly resolve: () => void
   readonly reject: (error: unknown) => void
 }
@@ -32,7 +24,7 @@ const MOST_CHARACTERS = 8_000_000
  * fifty callers cost little more than one.
  */
 export class Enqueuer {
-  readonly #database: Database
+  readonly #inserter: Inserter
   readonly #waker: Waker
   #waiting: Caller[] = []
   #flights = 0
@@ -40,14 +32,14 @@ export class Enqueuer {
   readonly #landed: (() => void)[] = []
 
   constructor(database: Database, waker: Waker) {
-    this.#database = database
+    this.#inserter = new Inserter(database, waker)
     this.#waker = waker
   }
 
   /** Inserts one job together with whatever else is being enqueued; settles once it is committed. */
   enqueue(job: NewJob): Promise<void> {
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ job, resolve, reject })
+      this.#waiting.push({ job, since: performance.now(), resolve, reject })
       this.#schedule()
     })
   }
@@ -57,7 +49,7 @@ export class Enqueuer {
    * transaction that holds the same id, and nobody else should wait with it.
    */
   async enqueueAlone(job: NewJob): Promise<void> {
-    await this.#insert([job], this.#database)
+    await this.#insertTogether([job])
   }
 
   /** Inserts jobs inside a caller's transaction. */
@@ -67,7 +59,8 @@ export class Enqueuer {
     // All are encoded before the first is written: a bad one must not leave the others in a transaction that goes on.
     const all: NewJob[] = []
     for await (const job of jobs) all.push(job)
-    for await (const batch of batches(all)) due.add(batch, await this.#insert(batch, executor))
+    for await (const batch of batches(all))
+      due.add(batch, assertInserted(await this.#inserter.send(batch, executor)))
     if (onceEnded === null) this.#waker.later(due.queues, due.earliestUs)
     else onceEnded(() => this.#waker.wake(due.queues, due.earliestUs))
   }
@@ -94,13 +87,15 @@ export class Enqueuer {
     if (first.done === true) return
     const second = await iterator.next()
     if (second.done === true) {
-      await this.#insert(first.value, this.#database)
+      await this.#insertTogether(first.value)
       return
     }
+    const [witness] = first.value
+    if (witness === undefined) return
     const due = new Due()
-    await this.#database.transaction(async (executor) => {
+    await this.#inserter.transaction(witness, async (executor) => {
       const insert = async (batch: readonly NewJob[]): Promise<void> =>
-        due.add(batch, await this.#insert(batch, executor))
+        due.add(batch, assertInserted(await this.#inserter.send(batch, executor)))
       let sent = insert(first.value)
       for (let next: IteratorResult<readonly NewJob[]> = second; next.done !== true; ) {
         // The server works on one batch while the next is being encoded.
@@ -112,6 +107,14 @@ export class Enqueuer {
       await sent
     })
     this.#waker.wake(due.queues, due.earliestUs)
+  }
+
+  /** All of them or none. */
+  async #insertTogether(jobs: readonly NewJob[]): Promise<void> {
+    const { refused, unknown } = await this.#inserter.insert(jobs, performance.now())
+    const [error] = unknown.values()
+    if (error !== undefined) throw error
+    assertInserted({ refused: [...refused] })
   }
 
   #schedule(): void {
@@ -157,32 +160,40 @@ export class Enqueuer {
 
   /** What the server refuses is narrowed down by halves, so that each caller gets its own error and no other's. */
   async #send(callers: readonly Caller[]): Promise<void> {
+    const since = callers.reduce(
+      (earliest, caller) => Math.min(earliest, caller.since),
+      Number.POSITIVE_INFINITY,
+    )
     try {
-      await this.#insert(
+      const { refused, unknown } = await this.#inserter.insert(
         callers.map((caller) => caller.job),
-        this.#database,
+        since,
       )
+      for (const { job, resolve, reject } of callers) {
+        const error = refused.has(job.id)
+          ? new CeleriacError('JOB_EXISTS', { jobId: job.id })
+          : unknown.get(job.id)
+        if (error === undefined) resolve()
+        else reject(error)
+      }
     } catch (error) {
-      if (callers.length === 1 || isConnectionError(error) || error instanceof CeleriacError) {
+      if (callers.length === 1 || !concernsOne(error)) {
         for (const caller of callers) caller.reject(error)
         return
       }
       const middle = Math.ceil(callers.length / 2)
       await this.#send(callers.slice(0, middle))
       await this.#send(callers.slice(middle))
-      return
     }
-    for (const caller of callers) caller.resolve()
   }
+}
 
-  async #insert(jobs: readonly NewJob[], executor: Executor): Promise<Enqueued> {
-    const batch = new Batch()
-    for (const job of jobs) batch.add(job.id, job.shape, job.args)
-    const enqueued = await enqueueJobs(this.#database, batch.text, executor)
-    assertInserted(enqueued)
-    if (executor === this.#database) this.#waker.enqueued(batch.queues, enqueued)
-    return enqueued
-  }
+/** Whether one job of many may be to blame: for what it holds, or for what it may not be. */
+function concernsOne(error: unknown): boolean {
+  const fault = faultOf(error)
+  if (fault === 'content' || fault === 'rights') return true
+  // Such as what a trigger raises; what we say ourselves concerns all.
+  return fault === 'other' && !(error instanceof CeleriacError)
 }
 
 /** What a transaction has enqueued: where, and due from when on. */
@@ -197,8 +208,10 @@ class Due {
   }
 }
 
-function assertInserted({ refused: [jobId] }: Enqueued): void {
+function assertInserted<Answer extends Pick<Enqueued, 'refused'>>(answer: Answer): Answer {
+  const [jobId] = answer.refused
   if (jobId !== undefined) throw new CeleriacError('JOB_EXISTS', { jobId })
+  return answer
 }
 
 async function* batches(jobs: Iterable<NewJob> | AsyncIterable<NewJob>): AsyncGenerator<readonly NewJob[]> {

@@ -40,6 +40,25 @@ export function childShape(shape: Shape, parent: JobContext): Shape {
   }
 }
 
+/** The same shape for jobs that may have been inserted already: their results are looked up, too. */
+export function traced(shape: Shape): Shape {
+  return isGivenId(shape) ? shape : { ...shape, text: `${shape.text.slice(0, -1)},"givenId":true}` }
+}
+
+/** Whether callers chose the ids. */
+export function isGivenId({ text }: Shape): boolean {
+  return JSON.parse(text).givenId === true
+}
+
+/** Results that are gone sooner say nothing of whether a job has run by the time somebody asks. */
+const SHORTEST_TRACE_MS = 600_000
+
+/** Whether nothing may be left of such a job soon after it has run. */
+export function leavesNoTrace({ text }: Shape): boolean {
+  const { options } = JSON.parse(text)
+  return options?.resultTtlMs !== undefined && options.resultTtlMs < SHORTEST_TRACE_MS
+}
+
 /** Only what SQL acts upon, or what this call says otherwise than its task, is stored with the row. */
 function rowOptions(resolved: ResolvedJobOptions, given: object): object | undefined {
   const options = {

@@ -9,8 +9,9 @@ import { jobStorage } from '../task/current-job.ts'
 import type { TaskDefinition } from '../task/definition.ts'
 import type { CallOptions } from '../task/options.ts'
 import { issuesText, validateArgs } from '../task/schema.ts'
-import type { Enqueuer, NewJob } from './enqueuer.ts'
+import type { Enqueuer } from './enqueuer.ts'
 import { type HandleContext, JobHandle } from './handle.ts'
+import type { NewJob } from './inserter.ts'
 import { callShape, childShape, type Shape, taskShape } from './shape.ts'
 
 /** What enqueuing needs of an app. */

@@ -40,12 +40,14 @@ export function useApps(database: TestDatabase): Apps {
       const pool = new pg.Pool({ connectionString: database.url, max: 10 })
       made.push({ [Symbol.asyncDispose]: () => pool.end() })
       const statements: string[] = []
-      const query = pool.query.bind(pool) as (statement: unknown) => Promise<pg.QueryResult>
-      Object.assign(pool, {
-        query: (statement: { readonly text: string }) => {
-          statements.push(statement.text)
-          return query(statement)
-        },
+      pool.on('connect', (client) => {
+        const query = client.query.bind(client) as (statement: unknown) => Promise<pg.QueryResult>
+        Object.assign(client, {
+          query: (statement: { readonly text: string }) => {
+            statements.push(statement.text)
+            return query(statement)
+          },
+        })
       })
       return { app: app({ database: pool, ...options }), statements }
     },
