@@ -9,7 +9,7 @@ import type { Database } from './database.ts'
  *   p <id>           this job reported progress                         src: report_progress
  *   c <id> <reason>  this running job is asked to be cancelled          src: cancel_jobs
  *   k <id> …         these jobs were taken away from their workers      src: kill_jobs
- *   l                somebody leads maintenance                         src: run_round
+ *   l <id>           this worker leads maintenance                      src: run_round
  *   t <word>         a listener's question whether it hears itself
  */
 export interface Hints {
@@ -49,8 +49,10 @@ export function dispatch(payload: string, everybody: Iterable<Partial<Hints>>): 
   }
 }
 
-/** The payload by which whoever leads shows that he does. */
-export const LEADER_PAYLOAD = 'l'
+/** Who leads, as a payload says it; null for one that says something else. */
+export function leaderOf(payload: string): string | null {
+  return payload.startsWith('l ') ? payload.slice(2) : null
+}
 
 /** Payloads that say these jobs are settled. */
 export function settledPayloads(jobIds: readonly string[]): string[] {

@@ -1,11 +1,12 @@
 import { poolConfig } from '../db/connection.ts'
 import { Database } from '../db/database.ts'
-import { LEADER_PAYLOAD } from '../db/hints.ts'
+import { leaderOf } from '../db/hints.ts'
 import { KeptSession } from '../db/kept-session.ts'
 import { keepAlive, ListeningSession } from '../db/listening-session.ts'
 import { sessionConfig } from '../db/session-config.ts'
 import { Maintenance } from '../maintain/maintenance.ts'
 import type { WorkerSnapshot } from '../worker/guard.ts'
+import { Leading } from './leading.ts'
 import { packError } from './packed-error.ts'
 import type { GuardSettings, Order, Report } from './protocol.ts'
 import { Sentry, type SentryPost } from './sentry.ts'
@@ -26,8 +27,6 @@ const WATCH_MS = 200
 const THAW_MS = 1_000
 /** What a process that was frozen gets to show that it lives before it fences itself. */
 const THAW_GRACE_MS = 250
-/** Silence of whoever leads after which others try to. */
-const LEADERLESS_MS = 1_200
 
 /** Guards the workers of one process. */
 export class Guard {
@@ -39,9 +38,7 @@ export class Guard {
   readonly #timeline: Timeline
   readonly #sentries = new Map<string, Sentry>()
   readonly #post: SentryPost
-  #leads = false
-  #hearing = false
-  #leaderHeardAt = performance.now()
+  readonly #leading: Leading
   #watchedAt = performance.now()
   #graceUntil = 0
   #connected = true
@@ -63,7 +60,6 @@ export class Guard {
       config: async () => sessionConfig(config, { role: 'beat' }),
       prepare: async (session) => {
         // A new session holds nothing of what the old one held.
-        this.#leads = false
         if (sessions) await keepAlive(session)
         for (const sentry of this.#sentries.values()) await sentry.lock(session)
         await this.#timeline.look(session)
@@ -81,7 +77,7 @@ export class Guard {
           },
           heard: (payload) => this.#heard(payload),
           hearing: (hears) => {
-            this.#hearing = hears
+            this.#leading.hearing = hears
             place.report({ kind: 'hearing', hears })
           },
         })
@@ -99,21 +95,18 @@ export class Guard {
       beatMs,
       leaseMs,
       retentionMs,
-      accuser: () => (this.#leads || !sessions ? (this.#first()?.entry.id ?? null) : null),
-      alone: !sessions,
+      accuser: () => (this.#leading.leads ? (this.#first()?.entry.id ?? null) : null),
+      others: () => this.#leading.yield(),
     })
+    this.#leading = new Leading(() => this.#maintenance.hurry())
     this.#post = {
       database: this.#database,
       session: this.#beats,
       beatMs,
       leaseMs,
       sessions,
-      leads: () => this.#leads,
       snapshot: place.snapshot,
-      answered: (workerId, answer, idle) => {
-        this.#follow(answer.leads)
-        place.report({ kind: 'answered', workerId, answer, idle })
-      },
+      answered: (workerId, answer, idle) => place.report({ kind: 'answered', workerId, answer, idle }),
       failed: (workerId, error) => place.report({ kind: 'failed', workerId, error: packError(error) }),
       fenced: (workerId, silentMs) => place.report({ kind: 'fenced', workerId, silentMs }),
       unfenced: (workerId) => place.report({ kind: 'unfenced', workerId }),
@@ -162,7 +155,7 @@ export class Guard {
       this.#timer = setInterval(() => this.#watch(), WATCH_MS)
       this.#maintenance.start()
     }
-    // The first one soon: it may have to lead.
+    // The first one soon: it says which attempts and tasks there are.
     void sentry.beat()
   }
 
@@ -193,25 +186,13 @@ export class Guard {
     }
     if (now < this.#graceUntil) return
     for (const sentry of this.#sentries.values()) sentry.watch(now)
-    this.#watchLeader(now)
-  }
-
-  /** Whoever leads says so twice a second; who does not hear it any more tries to lead. */
-  #watchLeader(now: number): void {
-    if (this.#leads || !this.#hearing || now - this.#leaderHeardAt < LEADERLESS_MS) return
-    this.#leaderHeardAt = now
-    void this.#first()?.beat()
+    this.#leading.watch(now)
   }
 
   #heard(payload: string): void {
-    if (payload === LEADER_PAYLOAD) this.#leaderHeardAt = performance.now()
-    else this.#place.report({ kind: 'heard', payload })
-  }
-
-  #follow(leads: boolean): void {
-    const begins = leads && !this.#leads
-    this.#leads = leads
-    if (begins) this.#maintenance.hurry()
+    const leader = leaderOf(payload)
+    if (leader === null) this.#place.report({ kind: 'heard', payload })
+    else if (!this.#sentries.has(leader)) this.#leading.heard(leader, this.#first()?.entry.id ?? '')
   }
 
   #first(): Sentry | undefined {
@@ -220,7 +201,6 @@ export class Guard {
   }
 
   #lost(error: unknown): void {
-    this.#leads = false
     this.#connected = false
     this.#place.report({ kind: 'disconnected', error: packError(error) })
   }

@@ -153,7 +153,7 @@ export class GuardPost implements WorkerGuard {
     for (const { host } of this.#hosts.values()) host.disconnected(error)
     // Their rows are there already: they enter under other ids, and their jobs go back first.
     for (const { host } of [...this.#hosts.values()]) {
-      host.answered({ known: false, leads: false, lost: [], cancelled: [] }, false)
+      host.answered({ known: false, lost: [], cancelled: [] }, false)
     }
   }
 

@@ -21,7 +21,6 @@ export interface SentryPost {
   readonly leaseMs: number
   /** Whether sessions last, so that they can hold locks. */
   readonly sessions: boolean
-  readonly leads: () => boolean
   /** Asks the main loop; null when it does not answer in time. */
   readonly snapshot: (workerId: string) => Promise<WorkerSnapshot | null>
   readonly answered: (workerId: string, answer: HeartbeatAnswer, idle: boolean) => void
@@ -129,9 +128,7 @@ export class Sentry {
           stopping: snapshot?.stopping ?? false,
           stats: { ...snapshot?.stats, loopAgeMs: Math.round(sentAt - this.#tickedAt) },
           attempts: snapshot?.attempts ?? [],
-          leads: this.#post.leads(),
           beatMs: this.#post.beatMs,
-          mayLead: this.#post.sessions,
         },
         this.#post.session,
       )

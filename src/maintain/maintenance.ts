@@ -33,8 +33,8 @@ export interface MaintenanceOptions {
   readonly retentionMs: number | null
   /** The worker on whose behalf it is done; null while this process is not to do it. */
   readonly accuser: () => string | null
-  /** True where no session can hold the leader's lock: each round takes it for itself. */
-  readonly alone: boolean
+  /** Somebody else is doing a round. */
+  readonly others: () => void
 }
 
 const ROUND_AT_ONCE = 500
@@ -57,8 +57,6 @@ export class Maintenance {
   #early: NodeJS.Timeout | undefined
   readonly #working = new Set<Promise<void>>()
   #orphansAt = 0
-  /** Whether the last round found somebody else leading; only where each round takes the lock for itself. */
-  #others = false
 
   constructor(options: MaintenanceOptions) {
     this.#options = options
@@ -82,7 +80,8 @@ export class Maintenance {
 
   /** Looks now: this process has begun to lead. */
   hurry(): void {
-    for (const duty of this.#duties) duty.nextAt = 0
+    const [round] = this.#duties
+    if (round !== undefined) round.nextAt = 0
     this.#tick()
   }
 
@@ -97,7 +96,7 @@ export class Maintenance {
     if (accuser === null) return
     const now = performance.now()
     for (const duty of this.#duties) {
-      if (duty.busy || now < duty.nextAt || (this.#others && duty !== this.#duties[0])) continue
+      if (duty.busy || now < duty.nextAt) continue
       duty.busy = true
       duty.nextAt = now + duty.everyMs - 1
       const work = duty
@@ -112,7 +111,7 @@ export class Maintenance {
   }
 
   async #round(accuser: string): Promise<void> {
-    const { database, emit, beatMs, leaseMs, alone } = this.#options
+    const { database, emit, beatMs, leaseMs, others } = this.#options
     const { graceMs, maxLosses, orphansEveryMs, orphansShare } = RHYTHM
     for (;;) {
       const begun = performance.now()
@@ -124,10 +123,8 @@ export class Maintenance {
         maxLosses,
         orphans,
         most: ROUND_AT_ONCE,
-        alone,
       })
-      this.#others = round === null
-      if (round === null) return
+      if (round === null) return others()
       const took = performance.now() - begun
       if (orphans) this.#orphansAt = begun + Math.max(orphansEveryMs, took * orphansShare)
       let jobs = 0
@@ -153,14 +150,7 @@ export class Maintenance {
     if (suspectInMs === null || suspectInMs >= RHYTHM.roundEveryMs || suspectInMs <= -RHYTHM.roundEveryMs)
       return
     clearTimeout(this.#early)
-    this.#early = setTimeout(
-      () => {
-        const [round] = this.#duties
-        if (round !== undefined) round.nextAt = 0
-        this.#tick()
-      },
-      Math.max(1, suspectInMs + 5),
-    )
+    this.#early = setTimeout(() => this.hurry(), Math.max(1, suspectInMs + 5))
   }
 
   async #prune(): Promise<void> {

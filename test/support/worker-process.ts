@@ -5,7 +5,7 @@ import { aborted, gate } from './gate.ts'
 /** A worker in a process of its own, as `celeriac worker` runs one; worker-processes.ts is the other side. */
 
 const url = process.env.DATABASE_URL ?? ''
-const app = new Celeriac({ database: url, log: 'silent' })
+const app = new Celeriac({ database: url, log: 'silent', guard: process.env.GUARD !== 'false' })
 const pool = new pg.Pool({ connectionString: url, max: 2, allowExitOnIdle: true })
 const open = gate()
 const say = (told: object): void => void process.send?.(told)
@@ -46,15 +46,40 @@ app.task('complete', { bind: true }, async (job) => {
   if (job.attempt === 1) await new Promise(() => undefined)
   await client.query('commit')
   client.release()
+
+// As `hold`, but whoever cannot reach the database ends at once, or goes on.
+for (const onUnreachable of ['kill', 'continue'] as const) {
+  app.task(`hold.${onUnreachable}`, { bind: true, onUnreachable }, async (job) => {
+    say({ begun: job.id, attempt: job.attempt })
+    await Promise.race([open, aborted(job.signal)])
+    return process.pid
+  })
+}
+
+app.task('block', { bind: true }, (job, ms: number) => {
+  say({ begun: job.id, attempt: job.attempt })
+  const end = performance.now() + ms
+  while (performance.now() < end);
+  return process.pid
 })
 
 app.on('worker:started', ({ workerId }) => say({ started: workerId }))
+for (const fact of [
+  'worker:evicted',
+  'worker:fenced',
+  'worker:unfenced',
+  'job:lost',
+  'guard:inline',
+] as const) {
+  app.on(fact, () => say({ fact }))
+}
 process.on('message', () => open.open())
 // What keeps the process alive is to be the worker alone.
 process.channel?.unref()
 
 const worker = app.worker({
   concurrency: Number(process.env.CONCURRENCY ?? 10),
+  ...(process.env.MAX_BLOCK_MS !== undefined && { maxBlock: Number(process.env.MAX_BLOCK_MS) }),
   abortGrace: '1s',
   name: `process ${process.pid}`,
 })

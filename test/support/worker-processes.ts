@@ -4,13 +4,18 @@ import { join } from 'node:path'
 import { until } from './until.ts'
 
 /** What the program of {@link workerProcess} says. */
-type Told = { readonly begun: string; readonly attempt: number } | { readonly started: string }
+type Told =
+  | { readonly begun: string; readonly attempt: number }
+  | { readonly started: string }
+  | { readonly fact: string }
 
 /** A worker in a process of its own. */
 export interface WorkerProcess {
   readonly pid: number
   /** Jobs its handlers `hold` and `hang` have begun. */
   readonly begun: readonly { readonly id: string; readonly attempt: number }[]
+  /** Names of the facts it announced that a healthy worker does not. */
+  readonly facts: readonly string[]
   /** Lets every `hold` go on. */
   open(): void
   signal(name: NodeJS.Signals): void
@@ -23,18 +28,30 @@ const children = new Set<ChildProcess>()
 /** Starts a worker process and waits until it claims. */
 export async function workerProcess(
   url: string,
-  { concurrency = 10 }: { readonly concurrency?: number } = {},
+  {
+    concurrency = 10,
+    maxBlockMs,
+    guard = true,
+  }: { readonly concurrency?: number; readonly maxBlockMs?: number; readonly guard?: boolean } = {},
 ): Promise<WorkerProcess> {
   const child = fork(join(import.meta.dirname, 'worker-process.ts'), {
     execArgv: [],
-    env: { ...process.env, DATABASE_URL: url, CONCURRENCY: String(concurrency) },
+    env: {
+      ...process.env,
+      DATABASE_URL: url,
+      CONCURRENCY: String(concurrency),
+      GUARD: String(guard),
+      ...(maxBlockMs !== undefined && { MAX_BLOCK_MS: String(maxBlockMs) }),
+    },
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
   })
   children.add(child)
   const begun: { id: string; attempt: number }[] = []
+  const facts: string[] = []
   let started = false
   child.on('message', (told: Told) => {
     if ('started' in told) started = true
+    else if ('fact' in told) facts.push(told.fact)
     else begun.push({ id: told.begun, attempt: told.attempt })
   })
   const ended = once(child, 'exit').then(([code, signal]) => {
@@ -45,6 +62,7 @@ export async function workerProcess(
   return {
     pid: child.pid ?? 0,
     begun,
+    facts,
     open: () => void child.send('open'),
     signal: (name) => void child.kill(name),
     ended,

@@ -10,18 +10,13 @@ const database = useDatabase()
 const beat = async (
   session: Parameters<typeof rowsOf>[0],
   id: string,
-  {
-    ids = [],
-    tokens = [],
-    leads = false,
-    mayLead = false,
-  }: { ids?: string[]; tokens?: number[]; leads?: boolean; mayLead?: boolean } = {},
+  { ids = [], tokens = [] }: { ids?: string[]; tokens?: number[] } = {},
 ) =>
   (
     await rowsOf(
       session,
-      `select * from celeriac.record_heartbeat($1, 2, true, false, '{work}', '{"done": 1}', $2, $3, $4, 3000, $5)`,
-      [id, ids, tokens, leads, mayLead],
+      `select * from celeriac.record_heartbeat($1, 2, true, false, '{work}', '{"done": 1}', $2, 3000)`,
+      [id, JSON.stringify(ids.map((one, index) => [one, tokens[index]]))],
     )
   )[0]
 
@@ -57,7 +52,7 @@ describe('register_worker', () => {
 describe('record_heartbeat', () => {
   test('renews the sign of life and clears the suspicion', async () => {
     const id = await aWorker(database, { heartbeat_at: fromNow(-9_000), suspected_at: fromNow(-1_000) })
-    expect(await beat(database, id, { leads: true })).toMatchObject({
+    expect(await beat(database, id)).toMatchObject({
       known: true,
       lost: null,
       cancelled: null,
@@ -71,7 +66,7 @@ describe('record_heartbeat', () => {
   test('tells a worker that was declared dead, and renews nothing', async () => {
     const id = await aWorker(database, { heartbeat_at: fromNow(-60_000), lost_at: fromNow(-5) })
     const before = await find(database, 'workers', id)
-    expect(await beat(database, id)).toMatchObject({ known: false, leads: false })
+    expect(await beat(database, id)).toMatchObject({ known: false })
     expect(await find(database, 'workers', id)).toEqual(before)
   })
 
@@ -92,13 +87,8 @@ describe('record_heartbeat', () => {
     expect(row).toEqual({ steady })
   })
 
-  test('does not lead where sessions cannot hold a lock', async () => {
-    const id = await aWorker(database)
-    expect(await beat(database, id)).toMatchObject({ known: true, leads: false })
-  })
-
   test('tells a worker whose row is gone', async () => {
-    expect(await beat(database, randomUUID())).toMatchObject({ known: false, leads: false })
+    expect(await beat(database, randomUUID())).toMatchObject({ known: false })
   })
 
   test('names lost attempts and those to be cancelled', async () => {
@@ -115,24 +105,10 @@ describe('record_heartbeat', () => {
     const answer = await beat(database, id, {
       ids: [held, stale, foreign, asked, gone],
       tokens: [1, 1, 1, 1, 1],
-      leads: true,
     })
     expect(new Set(answer?.lost as string[])).toEqual(new Set([stale, foreign, gone]))
     expect(answer?.lost_tokens).toEqual(['1', '1', '1'])
     expect(answer).toMatchObject({ cancelled: [asked], reasons: ['enough'] })
-  })
-
-  test('gives the lead to one session until that session ends', async () => {
-    const [one, two] = [await aWorker(database), await aWorker(database)]
-    await using first = await openSession(database.url)
-    await using second = await openSession(database.url)
-    expect(await beat(first, one, { mayLead: true })).toMatchObject({ leads: true })
-    expect(await beat(second, two, { mayLead: true })).toMatchObject({ leads: false })
-    expect(await beat(first, one, { leads: true })).toMatchObject({ leads: true })
-    await first.end()
-    await until(async () => (await beat(second, two, { mayLead: true }))?.leads === true, {
-      what: 'the lead',
-    })
   })
 })
 

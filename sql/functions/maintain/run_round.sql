@@ -1,15 +1,15 @@
 -- celeriac.run_round(…) → text
 -- One round of urgent maintenance, done twice a second by whoever leads: rescues, cancels what expired, shows that
--- somebody leads.
+-- somebody leads. Leading is no right: two that do it at once are only too many, so one of them finds the lock taken.
 -- Args:    p_accuser … p_most  see rescue_jobs and expire_jobs
---          p_alone  true where sessions cannot hold the leader's lock: the round takes it for itself, or does nothing
 -- Returns: JSON [[[worker id, name, reason, rescued, failed], …], expired, ms until a suspect is due or null]; null when
---          somebody else leads
+--          somebody else is doing a round
+-- Locks:   the round, until it ends; held by no session, since that of a frozen process would hold it for ever
 -- Writes:  jobs, results, attempts, workers      Calls: rescue_jobs, expire_jobs
 -- Called by: src/db/calls/maintain.ts
 create or replace function celeriac.run_round(
   p_accuser uuid, p_grace_ms double precision, p_beat_ms double precision, p_lease_ms double precision,
-  p_max_losses integer, p_orphans boolean, p_most integer, p_alone boolean
+  p_max_losses integer, p_orphans boolean, p_most integer
 )
 returns text
 language plpgsql
@@ -19,7 +19,7 @@ declare
   v_expired integer;
   v_suspected_at timestamptz;
 begin
-  if p_alone and not pg_try_advisory_xact_lock(hashtextextended(celeriac.channel() || ' leader', 0)) then
+  if not pg_try_advisory_xact_lock(hashtextextended(celeriac.channel() || ' round', 0)) then
     return null;
   end if;
   select json_agg(json_build_array(worker_id, worker_name, reason, rescued, failed)) into v_rescues
@@ -27,7 +27,7 @@ begin
   v_expired := celeriac.expire_jobs(p_most);
   select min(worker.suspected_at) into v_suspected_at from celeriac.workers as worker where worker.lost_at is null;
   -- Others notice by its absence that nobody leads any more, without asking.
-  perform pg_notify(celeriac.channel(), 'l')
+  perform pg_notify(celeriac.channel(), 'l ' || p_accuser)
   where exists (select from celeriac.workers as worker where worker.id <> p_accuser);
   return json_build_array(
     coalesce(v_rescues, '[]'), v_expired,
@@ -35,4 +35,4 @@ begin
   );
 end
 $$;
-comment on function celeriac.run_round(uuid, double precision, double precision, double precision, integer, boolean, integer, boolean) is 'One round of urgent maintenance, done twice a second by whoever leads: rescues, cancels what expired, shows that somebody leads.';
+comment on function celeriac.run_round(uuid, double precision, double precision, double precision, integer, boolean, integer) is 'One round of urgent maintenance, done twice a second by whoever leads: rescues, cancels what expired, shows that somebody leads.';

@@ -1,18 +1,16 @@
--- celeriac.record_heartbeat(…) → known boolean, leads boolean, lost uuid[], lost_tokens bigint[], cancelled uuid[], reasons text[]
+-- celeriac.record_heartbeat(…) → known boolean, lost uuid[], lost_tokens bigint[], cancelled uuid[], reasons text[]
 -- Renews a worker's sign of life and answers what it must know about the jobs it runs.
 -- Args:    p_running, p_idle, p_stopping, p_tasks, p_stats  what may have changed about it
---          p_ids, p_tokens  the attempts it asks about      p_leads  whether it leads maintenance already
+--          p_attempts  the attempts it asks about: [[id, token], …]
 --          p_beat_ms  interval of heartbeats: one that comes much later, or earlier by the clock, breaks its steadiness
---          p_may_lead  whether this session can hold the leader's lock
 -- Returns: known = false when it was declared dead or its row is gone (abort everything, start anew);
---          leads = whether it does from now on: whoever gets the session's lock first, until that session ends;
 --          lost, lost_tokens = attempts it no longer holds; cancelled, reasons = those asked to be cancelled
--- Writes:  workers (HOT update)      Locks: its row; the leader's advisory lock
+-- Writes:  workers (HOT update)      Locks: its row
 -- Called by: src/db/calls/worker.ts
 create or replace function celeriac.record_heartbeat(
   p_id uuid, p_running integer, p_idle boolean, p_stopping boolean, p_tasks text[], p_stats jsonb,
-  p_ids uuid[], p_tokens bigint[], p_leads boolean, p_beat_ms double precision, p_may_lead boolean,
-  out known boolean, out leads boolean, out lost uuid[], out lost_tokens bigint[], out cancelled uuid[], out reasons text[]
+  p_attempts jsonb, p_beat_ms double precision,
+  out known boolean, out lost uuid[], out lost_tokens bigint[], out cancelled uuid[], out reasons text[]
 )
 language plpgsql
 set enable_seqscan = off
@@ -32,10 +30,6 @@ begin
       running = p_running, idle = p_idle, stopping = p_stopping, tasks = p_tasks, stats = p_stats
   where worker.id = p_id and worker.lost_at is null;
   known := found;
-  leads := p_leads or (
-    known and p_may_lead and not p_stopping
-    and pg_try_advisory_lock(hashtextextended(celeriac.channel() || ' leader', 0))
-  );
 
   select
     array_agg(held.id order by held.id) filter (where job.id is null),
@@ -43,8 +37,10 @@ begin
     array_agg(job.id order by job.id) filter (where job.cancel_requested_at is not null),
     array_agg(coalesce(job.cancel_reason, '') order by job.id) filter (where job.cancel_requested_at is not null)
   into lost, lost_tokens, cancelled, reasons
-  from unnest(p_ids, p_tokens) as held (id, token)
+  from (
+    select (asked ->> 0)::uuid as id, (asked ->> 1)::bigint as token from jsonb_array_elements(p_attempts) as asked
+  ) as held
   left join celeriac.jobs as job on job.id = held.id and job.token = held.token and job.worker_id = p_id;
 end
 $$;
-comment on function celeriac.record_heartbeat(uuid, integer, boolean, boolean, text[], jsonb, uuid[], bigint[], boolean, double precision, boolean) is 'Renews a worker''s sign of life and answers what it must know about the jobs it runs.';
+comment on function celeriac.record_heartbeat(uuid, integer, boolean, boolean, text[], jsonb, jsonb, double precision) is 'Renews a worker''s sign of life and answers what it must know about the jobs it runs.';

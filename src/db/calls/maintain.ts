@@ -10,8 +10,6 @@ export interface RoundBounds {
   readonly orphans: boolean
   /** Jobs rescued and expired at most. */
   readonly most: number
-  /** Whether the round is to take the leader's lock for itself, because no session can hold it. */
-  readonly alone: boolean
 }
 
 /** A worker that was declared dead, and what became of its jobs. */
@@ -34,13 +32,13 @@ export interface Round {
   readonly suspectInMs: number | null
 }
 
-/** Does one round of urgent maintenance on behalf of a worker; null when somebody else leads. */
+/** Does one round of urgent maintenance on behalf of a worker; null when somebody else is doing one. */
 export async function runRound(
   database: Database,
   accuser: string,
   bounds: RoundBounds,
 ): Promise<Round | null> {
-  const { graceMs, beatMs, leaseMs, maxLosses, orphans, most, alone } = bounds
+  const { graceMs, beatMs, leaseMs, maxLosses, orphans, most } = bounds
   const [row] = await database.call('run_round', [
     accuser,
     graceMs,
@@ -49,7 +47,6 @@ export async function runRound(
     maxLosses,
     orphans,
     most,
-    alone,
   ])
   if (typeof row?.run_round !== 'string') return null
   const [rescues, expired, suspectInMs] = JSON.parse(row.run_round) as [

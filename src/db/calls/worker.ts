@@ -58,10 +58,7 @@ export interface Heartbeat {
   readonly stopping: boolean
   readonly tasks: readonly string[]
   readonly stats: Readonly<Record<string, number>>
-  readonly leads: boolean
   readonly beatMs: number
-  /** Whether the session can hold the leader's lock. */
-  readonly mayLead: boolean
   /** Attempts to ask about. */
   readonly attempts: readonly HeldAttempt[]
 }
@@ -76,7 +73,6 @@ export interface HeldAttempt {
 export interface HeartbeatAnswer {
   /** False when it was taken for dead. */
   readonly known: boolean
-  readonly leads: boolean
   readonly lost: readonly HeldAttempt[]
   readonly cancelled: readonly { readonly id: string; readonly reason: string }[]
 }
@@ -95,11 +91,8 @@ export async function recordHeartbeat(
       beat.stopping,
       [...beat.tasks],
       JSON.stringify(beat.stats),
-      plainArray(beat.attempts.map((attempt) => attempt.id)),
-      plainArray(beat.attempts.map((attempt) => attempt.token)),
-      beat.leads,
+      JSON.stringify(beat.attempts.map(({ id, token }) => [id, token])),
       beat.beatMs,
-      beat.mayLead,
     ],
     executor,
   )
@@ -107,7 +100,6 @@ export async function recordHeartbeat(
   const tokens = (row?.lost_tokens as string[] | null) ?? []
   return {
     known: row?.known === true,
-    leads: row?.leads === true,
     lost: ((row?.lost as string[] | null) ?? []).map((id, index) => ({ id, token: Number(tokens[index]) })),
     cancelled: ((row?.cancelled as string[] | null) ?? []).map((id, index) => ({
       id,
