@@ -46,6 +46,7 @@ app.task('complete', { bind: true }, async (job) => {
   if (job.attempt === 1) await new Promise(() => undefined)
   await client.query('commit')
   client.release()
+})
 
 // As `hold`, but whoever cannot reach the database ends at once, or goes on.
 for (const onUnreachable of ['kill', 'continue'] as const) {
