@@ -9,6 +9,7 @@ import {
 import { type Codec, decodeValue } from '../base/json.ts'
 import { restoreError, type StoredError } from '../base/thrown.ts'
 import { cancelJobs, forgetJobs, retryJobs } from '../db/calls/job.ts'
+import { killJobs } from '../db/calls/kill-jobs.ts'
 import { type JobDetailRow, type JobOutcomeRow, readChildren, readDetail } from '../db/calls/read-jobs.ts'
 import type { Database } from '../db/database.ts'
 import { ProgressFeed } from './progress-feed.ts'
@@ -134,6 +135,21 @@ export class JobHandle<Result = unknown> {
     if (done === undefined || done.outcome === 'unknown')
       throw new CeleriacError('JOB_UNKNOWN', { jobId: this.id })
     if (done.outcome === 'cancelled') this.#context.results.settledHere([this.id])
+    return done.outcome
+  }
+
+  /**
+   * Ends the job at once, as cancelled. One that runs is taken away from its worker: its handler is told through its
+   * signal, and whatever it still writes as that job is refused; what it does elsewhere nobody can stop from here.
+   *
+   * @returns `killed` (it was running), `cancelled` (it had not begun) or `settled` (too late; nothing changed)
+   * @throws {CeleriacError} `JOB_UNKNOWN`
+   */
+  async kill(options: { readonly reason?: string } = {}): Promise<'killed' | 'cancelled' | 'settled'> {
+    const [done] = await killJobs(this.#context.database, [this.id], options.reason ?? null)
+    if (done === undefined || done.outcome === 'unknown')
+      throw new CeleriacError('JOB_UNKNOWN', { jobId: this.id })
+    if (done.outcome !== 'settled') this.#context.results.settledHere([this.id])
     return done.outcome
   }
 

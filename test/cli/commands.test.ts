@@ -165,6 +165,17 @@ describe('a job from enqueue to its result', () => {
     worker.child.kill('SIGINT')
     expect(await worker.ended).toMatchObject({ exitCode: 0 })
   })
+
+  test('is killed when it does not listen, and its worker can stop', async () => {
+    const worker = startCli(['worker', '--app', JOBS, '--json'], { env: env() })
+    const waiting = startCli(['enqueue', 'endless', 'true', '--progress'], { env: env() })
+    await until(() => waiting.stderr().includes('progress "begun"'), { what: 'progress' })
+    const jobId = /job (\S+)/.exec(waiting.stderr())?.[1] ?? ''
+    expect((await run(['cancel', jobId, '--kill', '--reason', 'wild'])).stdout).toBe(`${jobId}\tkilled\n`)
+    expect((await waiting.ended).stderr).toContain('was cancelled: wild')
+    worker.child.kill('SIGINT')
+    expect(await worker.ended).toMatchObject({ exitCode: 0 })
+  })
 })
 
 describe('lists', () => {

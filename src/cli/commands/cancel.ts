@@ -6,6 +6,7 @@ import { reportVerb } from '../verb-report.ts'
 
 interface Options {
   readonly reason?: string
+  readonly kill?: boolean
 }
 
 export function cancelCommand(cli: Cli): Command {
@@ -13,21 +14,29 @@ export function cancelCommand(cli: Cli): Command {
     usage: 'cancel <ids...>',
     summary: 'cancel jobs: those that wait at once, running ones through their signal',
     details:
-      'Prints what became of each: cancelled, requested (it runs), settled (too late) or unknown. Exits with 1 if one is settled or unknown.',
+      'Prints what became of each: cancelled, requested (it runs), killed (with --kill), settled (too late) or unknown. Exits with 1 if one is settled or unknown.',
     examples: [
       ['celeriac cancel <id> --reason "wrong customer"', 'the reason is kept with the job'],
       [
         'celeriac jobs --queue mail --state pending | cut -f1 | xargs celeriac cancel',
         'all that wait in a queue',
       ],
+      ['celeriac cancel <id> --kill', 'does not wait for its handler'],
     ],
   } as const
   return makeCommand<Options>(cli, text, async (call) => {
     const ids = [call.args[0] ?? []].flat().map(assertJobId)
     const outcomes = await withDatabase(cli, call, async ({ database }) => {
+      const reason = call.options.reason ?? null
+      if (call.options.kill === true) {
+        const { killJobs } = await import('../../db/calls/kill-jobs.ts')
+        return killJobs(database, ids, reason)
+      }
       const { cancelJobs } = await import('../../db/calls/job.ts')
-      return cancelJobs(database, ids, call.options.reason ?? null)
+      return cancelJobs(database, ids, reason)
     })
-    return reportVerb(call.output, { ids, outcomes, wanted: ['cancelled', 'requested'] })
-  }).option('--reason <text>', 'why; kept with the job and given to its handler')
+    return reportVerb(call.output, { ids, outcomes, wanted: ['cancelled', 'requested', 'killed'] })
+  })
+    .option('--reason <text>', 'why; kept with the job and given to its handler')
+    .option('--kill', 'take running ones away from their workers at once')
 }

@@ -1,0 +1,44 @@
+-- celeriac.kill_jobs(uuid[], text) → setof (job_id uuid, outcome text)
+-- Ends jobs at once: a running one is taken away from its worker, whose handler is fenced from then on, and cancelled
+-- like one that has not begun.
+-- Returns: a row per distinct id; outcome = killed (it ran), cancelled (it had not begun), settled (too late),
+--          unknown (never enqueued, or pruned)
+-- Writes:  jobs, results, attempts      Locks: the jobs in id order      Calls: cancel_jobs
+-- Called by: src/db/calls/kill-jobs.ts, kill
+create or replace function celeriac.kill_jobs(p_ids uuid[], p_reason text)
+returns table (job_id uuid, outcome text)
+language plpgsql
+set enable_seqscan = off
+as $$
+declare
+  v_now timestamptz := celeriac.clock();
+  v_killed uuid[];
+begin
+  with mine as materialized (
+    select job.* from celeriac.jobs as job where job.id = any (p_ids) order by job.id for update
+  ), taken as (
+    update celeriac.jobs as job
+    set worker_id = null, token = job.token + 1
+    from mine
+    where job.id = mine.id and mine.worker_id is not null
+  ), recorded as (
+    insert into celeriac.attempts (job_id, attempt, token, outcome, worker_id, claimed_at, ended_at, error)
+    select
+      id, attempt, token, 'cancelled', worker_id, claimed_at, v_now,
+      jsonb_build_object('name', 'JobCancelledError', 'code', 'JOB_CANCELLED', 'message',
+        coalesce(cancel_reason, p_reason, 'killed'))
+    from mine
+    where worker_id is not null and (options is null or not options ? 'forget')
+  )
+  select array_agg(mine.id) into v_killed from mine where mine.worker_id is not null;
+
+  perform pg_notify(celeriac.channel(), 'k ' || id) from unnest(v_killed) as id;
+
+  return query
+  select
+    cancelled.job_id,
+    case when cancelled.outcome = 'cancelled' and cancelled.job_id = any (v_killed) then 'killed' else cancelled.outcome end
+  from celeriac.cancel_jobs(p_ids, coalesce(p_reason, 'killed')) as cancelled;
+end
+$$;
+comment on function celeriac.kill_jobs(uuid[], text) is 'Ends jobs at once: a running one is taken away from its worker, whose handler is fenced from then on, and cancelled like one that has not begun.';
