@@ -2,112 +2,132 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
+import { makeProgram } from '../../src/cli/program.ts'
 import { useDatabase } from '../support/postgres.ts'
+import { type Patient, useDoctorServer } from './doctor-server.ts'
 import { cli, type Ended } from './run-cli.ts'
 
-const database = useDatabase({ name: 'cli_doctor' })
+const server = useDoctorServer()
 const empty = useDatabase({ name: 'cli_bare', migrate: false })
 
-interface Report {
-  readonly ok: boolean
-  readonly checks: readonly {
-    readonly check: string
-    readonly status: string
-    readonly message: string
-    readonly fix: string | null
-  }[]
-}
+const doctor = (url: string, ...flags: string[]): Promise<Ended> =>
+  cli(['doctor', ...flags], { env: { DATABASE_URL: url } })
 
-const doctor = (...flags: string[]): Promise<Ended> =>
-  cli(['doctor', ...flags], { env: { DATABASE_URL: database.url } })
-async function wrong(): Promise<Report['checks']> {
-  const { exitCode, stdout } = await doctor('--json')
-  const report = JSON.parse(stdout) as Report
-  expect([exitCode, report.ok]).toEqual([1, false])
-  return report.checks.filter((check) => check.status !== 'ok')
+/** What it writes on a terminal without colours. */
+async function onTerminal(patient: Patient): Promise<{ text: string; exitCode: number }> {
+  let text = ''
+  let exitCode = 0
+  const stdout = {
+    isTTY: true,
+    columns: 80,
+    write: (part: string) => {
+      text += part
+    },
+  }
+  const { signal } = new AbortController()
+  const program = makeProgram({
+    terminal: { stdout, stderr: stdout, stdin: (async function* () {})(), env: { NO_COLOR: '1' } },
+    interrupts: { signal } as never,
+    end: (code) => {
+      exitCode = code
+    },
+  })
+  await program.parseAsync(['doctor', '--database', patient.url], { from: 'user' })
+  return { text, exitCode }
 }
 
 describe('doctor', () => {
   test('finds nothing wrong with a fresh installation', async () => {
-    const { exitCode, stdout, stderr } = await doctor()
+    const { url } = await server.patient()
+    const { exitCode, stdout, stderr } = await doctor(url)
     expect([exitCode, stderr]).toEqual([0, ''])
     const lines = stdout
-      .trimEnd()
       .split('\n')
+      .slice(0, -1)
       .map((line) => line.split('\t'))
-    expect(lines.map((line) => line[0])).toEqual(lines.map(() => 'ok'))
+    expect(lines.map(([status, , , fix]) => [status, fix])).toEqual(lines.map(() => ['ok', '']))
     expect(lines.map((line) => line[1])).toEqual([
       'database reachable',
       'server version',
       'encoding',
       'writable',
+      'role',
+      'clock',
       'connections',
+      'pooler',
+      'encryption',
+      'settings',
       'oldest snapshot',
+      'notify queue',
       'schema',
-      'notifications',
       'rights',
+      'drift',
       'partitions',
       'indexes',
+      'autovacuum',
+      'dead rows',
+      'notifications',
       'workers',
       'jobs served',
+      'jobs claimed',
+      'jobs running',
     ])
   })
 
+  test('gives programs one document', async () => {
+    const patient = await server.patient()
+    await patient.query('drop index celeriac.jobs_for_family')
+    const { exitCode, stdout } = await doctor(patient.url, '--json')
+    expect(exitCode).toBe(1)
+    const { ok, checks } = JSON.parse(stdout)
+    expect(ok).toBe(false)
+    expect(checks).toContainEqual({ check: 'encoding', status: 'ok', message: 'UTF8', fix: null })
+    expect(checks).toContainEqual({
+      check: 'drift',
+      status: 'wrong',
+      message: 'index jobs_for_family is missing',
+      fix: expect.stringMatching(/^CREATE INDEX CONCURRENTLY jobs_for_family /),
+    })
+  })
+
+  test('writes a line each on a terminal, and a second one where there is something to do', async () => {
+    const patient = await server.patient()
+    await patient.query('create index mine on celeriac.jobs (worker_id); drop index celeriac.jobs_for_family')
+    const { text, exitCode } = await onTerminal(patient)
+    expect(exitCode).toBe(1)
+    const lines = text.trimEnd().split('\n')
+    expect(lines).toContain('✓ encoding            UTF8')
+    const at = lines.indexOf("! drift               index mine is not celeriac's")
+    expect(lines[at + 1]).toBe('                 fix  drop index concurrently celeriac.mine')
+    expect(lines).toContain('✗ drift               index jobs_for_family is missing')
+    expect(lines.at(-1)).toBe('1 wrong, 1 note')
+    expect(lines).toHaveLength(24 + 1 + 2 + 1)
+  })
+
+  test('notes change no exit code', async () => {
+    const patient = await server.patient()
+    const { exitCode, stdout } = await doctor(patient.adminUrl, '--json')
+    expect([exitCode, JSON.parse(stdout).ok]).toEqual([0, true])
+    expect(JSON.parse(stdout).checks).toContainEqual({
+      check: 'role',
+      status: 'note',
+      message: 'postgres is a superuser: more than producers and workers need',
+      fix: 'celeriac migrate --roles',
+    })
+  })
+
   test('finds a schema that is not there', async () => {
-    const { exitCode, stdout } = await cli(['doctor'], { env: { DATABASE_URL: empty.url } })
+    const { exitCode, stdout } = await doctor(empty.url)
     expect(exitCode).toBe(4)
     expect(stdout).toMatch(/^wrong\tschema\tschema "celeriac" needs \d+ .*\tceleriac migrate$/m)
   })
 
-  test('finds due jobs that no worker serves', async () => {
-    await cli(['enqueue', 'orphan', '--queue', 'forgotten'], { env: { DATABASE_URL: database.url } })
-    expect(await wrong()).toEqual([
-      {
-        check: 'jobs served',
-        status: 'wrong',
-        message: 'queue forgotten: 1 due, no worker',
-        fix: 'start a worker with --queues and --app that serve them',
-      },
+  test('finds a server that is not there', async () => {
+    const { exitCode, stdout } = await doctor('postgresql://nobody@127.0.0.1:1/nowhere')
+    expect([exitCode, stdout.split('\n')]).toEqual([
+      3,
+      [expect.stringMatching(/^wrong\tdatabase reachable\tcannot reach 127\.0\.0\.1:1 /), ''],
     ])
-    await database.query('delete from celeriac.jobs')
-  })
-
-  test('finds partitions that are not made ahead', async () => {
-    await database.query(
-      `do $$ declare v_name text; begin
-        for v_name in select relname from pg_class where relname ~ '^results_\\d{8}$' order by relname desc limit 7 loop
-          execute format('drop table celeriac.%I', v_name);
-        end loop; end $$`,
-    )
-    expect(await wrong()).toMatchObject([
-      { check: 'partitions', message: expect.stringContaining('results: 0 days') },
-    ])
-    await database.query('select celeriac.make_partitions(7)')
-    expect((await doctor()).exitCode).toBe(0)
-  })
-
-  test('finds an invalid index', async () => {
-    await database.query(
-      "update pg_index set indisvalid = false where indexrelid = 'celeriac.jobs_for_expiry'::regclass",
-    )
-    expect(await wrong()).toMatchObject([
-      { check: 'indexes', fix: 'reindex index concurrently celeriac.jobs_for_expiry' },
-    ])
-    await database.query(
-      "update pg_index set indisvalid = true where indexrelid = 'celeriac.jobs_for_expiry'::regclass",
-    )
-  })
-
-  test('names whoever holds the oldest snapshot', async () => {
-    const client = await database.pool.connect()
-    await client.query('begin isolation level repeatable read')
-    const pid = (await client.query('select pg_backend_pid() as pid')).rows[0]?.pid
-    const { exitCode, stdout } = await doctor()
-    await client.query('rollback')
-    client.release()
-    // It is young: worth saying, not wrong.
-    expect(exitCode).toBe(0)
-    expect(stdout).toMatch(new RegExp(`^ok\toldest snapshot\tpid ${pid} for .*idle in transaction`, 'm'))
   })
 })
 
