@@ -109,10 +109,13 @@ export class Connections {
   }
 
   async #take(): Promise<Client> {
+    if (!this.#owned) return this.#takeInTime()
+    // Others may find out at the same time.
+    const { host, port, options } = this.pool.options
     try {
-      return await (this.#owned ? this.pool.connect() : this.#takeInTime())
+      return await this.pool.connect()
     } catch (error) {
-      if (!this.#owned || !settingsRefused(this.pool.options, error)) throw error
+      if (!settingsRefused({ host, port, options }, error)) throw error
       this.pool.options.options = sessionConfig(
         poolConfig(this.#options.input),
         this.#options.purpose,
