@@ -1,0 +1,135 @@
+import { randomBytes } from 'node:crypto'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import { Database, type DatabaseOptions } from '../../src/db/database.ts'
+import { openClient } from '../../src/db/open-client.ts'
+import { useDatabase } from '../support/postgres.ts'
+
+const database = useDatabase({ name: 'db_session_config' })
+
+/** What an administrator may have set for a role. */
+const HOSTILE = {
+  statement_timeout: '50ms',
+  lock_timeout: '1ms',
+  idle_in_transaction_session_timeout: '50ms',
+  idle_session_timeout: '60ms',
+  transaction_timeout: '70ms',
+  default_transaction_isolation: 'serializable',
+  default_transaction_read_only: 'on',
+  standard_conforming_strings: 'off',
+  array_nulls: 'off',
+  transform_null_equals: 'on',
+  row_security: 'off',
+  extra_float_digits: '-15',
+  DateStyle: 'German, DMY',
+  IntervalStyle: 'sql_standard',
+  TimeZone: 'Pacific/Chatham',
+} as const
+
+/** A URL of a role for which everything is set otherwise. */
+async function hostileUrl(): Promise<string> {
+  const role = `hostile_${randomBytes(4).toString('hex')}`
+  await database.query(`create role ${role} login superuser password 'secret'`)
+  const [row] = await database.query<{ version: number }>(
+    `select current_setting('server_version_num')::int / 10000 as version`,
+  )
+  for (const [name, value] of Object.entries(HOSTILE)) {
+    if (name === 'transaction_timeout' && (row?.version ?? 0) < 17) continue
+    await database.query(`alter role ${role} set ${name} = '${value}'`)
+  }
+  onTestFinished(async () => {
+    await database.query(`drop role ${role}`)
+  })
+  const url = new URL(database.url)
+  url.username = role
+  url.password = 'secret'
+  return url.href
+}
+
+async function settingsOf(options: Partial<DatabaseOptions>): Promise<Record<string, string>> {
+  const one = new Database({ source: database.url, schema: 'celeriac', maxConnections: 2, ...options })
+  onTestFinished(() => one.close())
+  const rows = await one.query({
+    text: `select name, current_setting(name) as value from pg_settings where name = any ($1) or name like 'app%name'`,
+    values: [Object.keys(HOSTILE)],
+  })
+  return Object.fromEntries(rows.map(({ name, value }) => [name, value as string]))
+}
+
+describe('a connection of ours', () => {
+  test('F-29, F-30: means what we say, whatever is set for its role', async () => {
+    expect(await settingsOf({ source: await hostileUrl(), role: 'work' })).toMatchObject({
+      application_name: 'celeriac:work',
+      statement_timeout: '15s',
+      lock_timeout: '500ms',
+      idle_in_transaction_session_timeout: '10s',
+      idle_session_timeout: '0',
+      default_transaction_isolation: 'read committed',
+      default_transaction_read_only: 'off',
+      standard_conforming_strings: 'on',
+      array_nulls: 'on',
+      transform_null_equals: 'off',
+      row_security: 'on',
+      extra_float_digits: '1',
+      DateStyle: 'ISO, MDY',
+      IntervalStyle: 'postgres',
+    })
+  })
+
+  test('F-29: has no limit for a whole transaction, on the first connection and on later ones', async () => {
+    const one = new Database({ source: await hostileUrl(), schema: 'celeriac', maxConnections: 2 })
+    onTestFinished(() => one.close())
+    const show = {
+      text: `select current_setting('transaction_timeout', true) as limit, pg_sleep(0.1)`,
+      values: [],
+    }
+    const rows = [await one.query(show), ...(await Promise.all([one.query(show), one.query(show)]))]
+    for (const [row] of rows) expect([null, '0']).toContain(row?.limit)
+  })
+
+  test('leaves the shared pool to the code of users: no limit on what it does between statements', async () => {
+    const settings = await settingsOf({ source: await hostileUrl() })
+    expect(settings).toMatchObject({
+      statement_timeout: '30s',
+      lock_timeout: '0',
+      idle_in_transaction_session_timeout: '0',
+      TimeZone: 'Pacific/Chatham',
+    })
+  })
+
+  test('has the settings that its URL gives it', async () => {
+    const url = new URL(database.url)
+    url.searchParams.set('options', '-c statement_timeout=1234 -c lock_timeout=56')
+    url.searchParams.set('idle_in_transaction_session_timeout', '789')
+    url.searchParams.set('application_name', 'mine')
+    expect(await settingsOf({ source: url.href })).toMatchObject({
+      application_name: 'celeriac:pool',
+      statement_timeout: '1234ms',
+      lock_timeout: '56ms',
+      idle_in_transaction_session_timeout: '789ms',
+      default_transaction_read_only: 'off',
+    })
+  })
+
+  test('is one with limits of its own where they are given', async () => {
+    const settings = await settingsOf({ limits: { statementMs: 4_000 } })
+    expect(settings).toMatchObject({ statement_timeout: '4s', lock_timeout: '0' })
+  })
+
+  test('costs no more for it than a part of a millisecond', async () => {
+    const config = { connectionString: database.url }
+    const time = async (connect: () => Promise<{ end(): Promise<void> }>): Promise<number> => {
+      const times: number[] = []
+      for (let n = 0; n < 15; n += 1) {
+        const begun = performance.now()
+        const client = await connect()
+        times.push(performance.now() - begun)
+        await client.end()
+      }
+      return times.toSorted((a, b) => a - b)[7] ?? 0
+    }
+    const { default: pg } = await import('pg')
+    const plain = await time(() => new pg.Client(config).connect())
+    const ours = await time(() => openClient(config, { role: 'work' }))
+    expect(ours - plain).toBeLessThan(Math.max(3, plain))
+  })
+})
