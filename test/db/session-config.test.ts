@@ -1,7 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { Database, type DatabaseOptions } from '../../src/db/database.ts'
-import { openClient } from '../../src/db/open-client.ts'
 import { useDatabase } from '../support/postgres.ts'
 
 const database = useDatabase({ name: 'db_session_config' })
@@ -113,23 +112,5 @@ describe('a connection of ours', () => {
   test('is one with limits of its own where they are given', async () => {
     const settings = await settingsOf({ limits: { statementMs: 4_000 } })
     expect(settings).toMatchObject({ statement_timeout: '4s', lock_timeout: '0' })
-  })
-
-  test('costs no more for it than a part of a millisecond', async () => {
-    const config = { connectionString: database.url }
-    const time = async (connect: () => Promise<{ end(): Promise<void> }>): Promise<number> => {
-      const times: number[] = []
-      for (let n = 0; n < 15; n += 1) {
-        const begun = performance.now()
-        const client = await connect()
-        times.push(performance.now() - begun)
-        await client.end()
-      }
-      return times.toSorted((a, b) => a - b)[7] ?? 0
-    }
-    const { default: pg } = await import('pg')
-    const plain = await time(() => new pg.Client(config).connect())
-    const ours = await time(() => openClient(config, { role: 'work' }))
-    expect(ours - plain).toBeLessThan(Math.max(3, plain))
   })
 })
