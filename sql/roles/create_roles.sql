@@ -7,7 +7,6 @@
 --   celeriac_viewer_data  reads the views whole
 -- Run by:  somebody who may create roles and owns the schema, or a superuser; before or after `celeriac migrate`, as often
 --          as you like. grant_rights.sql follows, here and with every later `celeriac migrate`.
--- Locks:   each table for a moment, when it changes its owner.
 -- Roles belong to the whole cluster: where two databases have a schema of this name, their roles are the same ones. Keep
 -- them apart by names (`celeriac migrate --roles --prefix shop`), or by the right to connect to the database.
 do $$
@@ -42,7 +41,7 @@ grant celeriac_viewer to celeriac_viewer_data, celeriac_operator;
 -- a superuser. Who owned the schema before keeps what he could do, as a member; take it from him when no app needs it.
 do $$
 declare
-  v_object record;
+  v_owner record;
 begin
   if not pg_has_role(current_user, 'celeriac_owner', 'usage') then
     grant celeriac_owner to current_user;
@@ -51,32 +50,16 @@ begin
     create schema celeriac authorization celeriac_owner;
     return;
   end if;
-  for v_object in
-    with space as (
-      select oid, nspname, nspowner from pg_namespace where nspname = 'celeriac'
-    ), object as (
-      select 1 as part, format('schema %I', nspname) as name, nspowner as owner from space
-      union all
-      select 2, format('%s celeriac.%I', case class.relkind when 'v' then 'view' else 'table' end, class.relname), class.relowner
-      from pg_class as class where class.relnamespace in (select oid from space) and class.relkind in ('r', 'p', 'v')
-      union all
-      select 3, format('type celeriac.%I', type.typname), type.typowner
-      from pg_type as type where type.typnamespace in (select oid from space) and type.typtype in ('d', 'e')
-      union all
-      select 4, format('function %s', routine.oid::regprocedure), routine.proowner
-      from pg_proc as routine where routine.pronamespace in (select oid from space)
-    )
-    select object.name, owner.rolname as owner, owner.rolsuper as super
-    from object
-    join pg_roles as owner on owner.oid = object.owner
-    where owner.rolname <> 'celeriac_owner'
-    order by object.part, object.name
+  for v_owner in
+    select distinct owner.rolname as name
+    from pg_namespace as space
+    left join pg_class as class on class.relnamespace = space.oid
+    join pg_roles as owner on owner.oid in (space.nspowner, class.relowner)
+    where space.nspname = 'celeriac' and not owner.rolsuper and not pg_has_role(owner.oid, 'celeriac_owner', 'usage')
   loop
-    if not v_object.super and not pg_has_role(v_object.owner, 'celeriac_owner', 'usage') then
-      execute format('grant celeriac_owner to %I', v_object.owner);
-    end if;
-    execute format('alter %s owner to celeriac_owner', v_object.name);
+    execute format('grant celeriac_owner to %I', v_owner.name);
   end loop;
+  alter schema celeriac owner to celeriac_owner;
 end
 $$;
 

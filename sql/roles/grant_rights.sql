@@ -1,7 +1,7 @@
 -- What each role may do, and nothing else: every function, table and view of the schema stands in one of the two lists,
 -- also those that are for the owner alone. Does nothing while the schema has no roles (create_roles.sql makes them).
 -- Run by:  the owner, whenever functions have been replaced: that makes them run with the caller's rights again.
--- Locks:   none.
+-- Locks:   each table for a moment, when it changes its owner.
 do $$
 declare
   v_prefix text;
@@ -20,6 +20,25 @@ begin
   select string_agg(format('%I', v_prefix || '_' || suffix), ', ') into v_all
   from unnest(array['worker', 'producer', 'operator', 'viewer', 'viewer_data']) as suffix;
 
+  -- Whoever made it, such as a superuser with a tool of his own: nothing may act with more rights than the owner has.
+  for v_right in
+    with space as (
+      select oid, nspowner from pg_namespace where nspname = 'celeriac'
+    ), object as (
+      select 'table' as kind, format('celeriac.%I', class.relname) as name, class.relowner as owner
+      from pg_class as class join space on class.relnamespace = space.oid and class.relkind in ('r', 'p', 'v')
+      union all
+      select 'type', format('celeriac.%I', type.typname), type.typowner
+      from pg_type as type join space on type.typnamespace = space.oid and type.typtype in ('d', 'e')
+      union all
+      select 'function', routine.oid::regprocedure::text, routine.proowner
+      from pg_proc as routine join space on routine.pronamespace = space.oid
+    )
+    select object.kind, object.name from object join space on object.owner <> space.nspowner
+  loop
+    execute format('alter %s %s owner to %I', v_right.kind, v_right.name, v_prefix || '_owner');
+  end loop;
+
   revoke all on all tables in schema celeriac from public;
   revoke all on all functions in schema celeriac from public;
 
@@ -28,7 +47,7 @@ begin
   --          put a function, an operator or a table of his own in the way.
   -- plain:   is called by those, or says the same to everybody.
   for v_right in
-    select routine.oid::regprocedure as signature, owner.rolname as owner, listed.mode,
+    select routine.oid::regprocedure as signature, listed.mode,
       case listed.mode when 'definer' then 'definer' else 'invoker' end as security, (
         select string_agg(format('%I', v_prefix || '_' || suffix), ', ')
         from unnest(string_to_array(listed.roles, ' ')) as suffix
@@ -65,6 +84,7 @@ begin
       ('expire_jobs', 'plain', 'worker'),
       ('find_dead_workers', 'plain', 'worker'),
       ('find_fate', 'pinned', 'worker'),
+      ('find_lost', 'pinned', 'worker'),
       ('find_priorities', 'plain', 'worker'),
       ('record_heartbeat', 'pinned', 'worker'),
       ('register_worker', 'pinned', 'worker'),
@@ -82,13 +102,8 @@ begin
     ) as listed (name, mode, roles)
     join pg_namespace as space on space.nspname = 'celeriac'
     join pg_proc as routine on routine.pronamespace = space.oid and routine.proname = listed.name
-    join pg_roles as owner on owner.oid = routine.proowner
     order by routine.oid
   loop
-    -- Whoever made it, with a tool of his own: it must never run with the rights of a superuser.
-    if v_right.owner <> v_prefix || '_owner' then
-      execute format('alter function %s owner to %I', v_right.signature, v_prefix || '_owner');
-    end if;
     execute format('revoke all on function %s from %s', v_right.signature, v_all);
     execute format('alter function %s security %s', v_right.signature, v_right.security);
     if v_right.mode = 'plain' then
@@ -103,7 +118,7 @@ begin
 
   -- A viewer sees names, states, times and labels; what jobs carry, and texts that people or handlers wrote, are data.
   for v_right in
-    select class.relname as name, owner.rolname as owner, listed.suffix, listed.rights
+    select class.relname as name, listed.suffix, listed.rights
     from (values
       ('jobs', 'worker', 'select, update, delete'),
       ('results', 'worker', 'select, insert'),
@@ -133,12 +148,8 @@ begin
     ) as listed (name, suffix, rights)
     join pg_namespace as space on space.nspname = 'celeriac'
     join pg_class as class on class.relnamespace = space.oid and class.relname = listed.name
-    join pg_roles as owner on owner.oid = class.relowner
     order by class.relname
   loop
-    if v_right.name <> v_last and v_right.owner <> v_prefix || '_owner' then
-      execute format('alter table celeriac.%I owner to %I', v_right.name, v_prefix || '_owner');
-    end if;
     if v_right.name <> v_last then
       execute format('revoke all on celeriac.%I from %s', v_right.name, v_all);
       v_last := v_right.name;

@@ -59,9 +59,11 @@ export async function dropRoles(prefix: string): Promise<void> {
   const client = new pg.Client({ connectionString: inject('adminUrl') })
   await client.connect()
   try {
-    const { rows } = await client.query('select rolname from pg_roles where starts_with(rolname, $1)', [
-      `${prefix}_`,
-    ])
+    // Logins last: what one has granted keeps it.
+    const { rows } = await client.query(
+      'select rolname from pg_roles where starts_with(rolname, $1) order by rolcanlogin',
+      [`${prefix}_`],
+    )
     for (const { rolname } of rows) await client.query(`drop role ${client.escapeIdentifier(rolname)}`)
   } finally {
     await client.end()
