@@ -150,6 +150,11 @@ export class Cycle {
     return attempts
   }
 
+  /** Those of these jobs that it holds and that are not finished. */
+  attemptsOf(jobIds: readonly string[]): { id: string; token: number }[] {
+    return jobIds.flatMap((jobId) => this.#find(jobId) ?? []).map(({ id, token }) => ({ id, token }))
+  }
+
   start(): void {
     this.#suspended = false
     this.wake()
@@ -191,20 +196,24 @@ export class Cycle {
   }
 
   /**
-   * A job this worker runs is not its own any more: abort it and forget it.
+   * A job this worker runs, or is about to, is not its own any more: abort it and forget it.
    *
    * @param token - of the attempt that is meant; null for whichever runs
    */
   lose(jobId: string, token: number | null): void {
-    const attempt = this.#running.get(jobId)
+    const attempt = this.#find(jobId)
     // A later attempt of the same job may run here by now.
     if (attempt === undefined || (token !== null && attempt.token !== token)) return
     // Settled in a transaction of its handler's, it looks lost; whether it is shows when the handler has ended.
     if ((token !== null && attempt.completion?.sealed === true) || !attempt.end()) return
-    this.#leave(attempt)
+    if (this.#ready.remove(jobId) === undefined) this.#leave(attempt)
     attempt.abort(new CeleriacError('LEASE_LOST', { jobId, attempt: attempt.attempt }))
     this.#host.bus.emit('job:lost', factsOf(attempt))
     this.#schedule()
+  }
+
+  #find(jobId: string): Attempt | undefined {
+    return this.#running.get(jobId) ?? this.#ready.find(jobId)
   }
 
   #loseAll(): void {

@@ -36,6 +36,11 @@ export class ReadyLine {
     return job
   }
 
+  /** A job that stands in the line. */
+  find(jobId: string): Attempt | undefined {
+    return this.#jobs.find(({ attempt }, place) => place >= this.#from && attempt.id === jobId)?.attempt
+  }
+
   /** Takes a job out of the line, wherever it stands. */
   remove(jobId: string): Attempt | undefined {
     const index = this.#jobs.findIndex(({ attempt }, place) => place >= this.#from && attempt.id === jobId)

@@ -7,6 +7,7 @@ import { randomUUID } from 'node:crypto'
 import { type Duration, toMs } from '../base/duration.ts'
 import { CeleriacError } from '../base/errors.ts'
 import type { Codec } from '../base/json.ts'
+import { findLost } from '../db/calls/find-lost.ts'
 import { announceIdle, type HeartbeatAnswer, releaseWorkerJobs } from '../db/calls/worker.ts'
 import type { Database } from '../db/database.ts'
 import type { Listener } from '../db/listener.ts'
@@ -203,9 +204,7 @@ export class Worker implements AsyncDisposable {
       listener.subscribe({
         wake: (queue, runAtUs) => this.#cycle.wakeFor(queue, runAtUs),
         cancel: (jobId, reason) => this.#cancelled(jobId, reason),
-        kill: (jobIds) => {
-          for (const jobId of jobIds) this.#cycle.lose(jobId, null)
-        },
+        kill: (jobIds) => void this.#taken(jobIds),
         hearing: () => this.#cycle.wake(),
       }),
     )
@@ -257,6 +256,14 @@ export class Worker implements AsyncDisposable {
 
   #cancelled(jobId: string, reason: string): void {
     this.#cycle.cancel(jobId, reason === '' ? 'cancelled' : reason)
+  }
+
+  /** Jobs are said to be taken away. Anybody can say so: the table knows. */
+  async #taken(jobIds: readonly string[]): Promise<void> {
+    const held = this.#cycle.attemptsOf(jobIds)
+    if (held.length === 0) return
+    const lost = await findLost(this.#context.work, this.#id, held).catch(() => [])
+    for (const { id, token } of lost) this.#cycle.lose(id, token)
   }
 
   #entry(fresh: boolean): GuardEntry {

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { JobCancelledError } from '../../src/index.ts'
 import { aborted, eventsOf, gate, nextEvent, rejection, useApps } from '../support/apps.ts'
 import { useDatabase } from '../support/postgres.ts'
+import { until } from '../support/until.ts'
 
 const database = useDatabase({ name: 'job_kill' })
 const apps = useApps(database)
@@ -53,25 +54,50 @@ describe('kill', () => {
     expect(await told).toMatchObject({ code: 'LEASE_LOST' })
   })
 
-  test('lets nothing of a job go on that waits for a slot', async () => {
+  test('reaches a job that was claimed ahead before it begins', async () => {
     const app = apps.app()
-    const [begun, open] = [gate(), gate()]
-    let runs = 0
-    const first = app.task('kill.first', async () => {
-      begun.open()
-      await open
+    const open = gate()
+    const begun: string[] = []
+    const task = app.task('kill.ahead', async (word: string) => {
+      begun.push(word)
+      if (word === 'hold') await open
     })
-    const second = app.task('kill.second', () => {
-      runs += 1
-    })
+    const claimed = eventsOf(app, 'job:claimed')
     await apps.worker(app, { concurrency: 1 })
-    await first.enqueue()
-    await begun
-    const handle = await second.enqueue()
-    expect(['killed', 'cancelled']).toContain(await handle.kill())
+    // Quick ones first, so that the worker claims ahead.
+    const quick = await task.enqueueMany(Array.from({ length: 60 }, () => ['quick'] as [string]))
+    await Promise.all(quick.map((handle) => handle.result()))
+    const [, later] = await task.enqueueMany([['hold'], ['later']])
+    await until(() => claimed.some(({ jobId }) => jobId === later?.id), { what: 'the claim of both' })
+    const lost = nextEvent(app, 'job:lost')
+    expect(await later?.kill()).toBe('killed')
+    expect(await lost).toMatchObject({ jobId: later?.id })
     open.open()
-    await (await app.task('kill.after', () => 1).enqueue()).result({ timeout: '5s' })
-    expect([runs, await handle.state()]).toEqual([0, 'cancelled'])
+    await (await task.enqueue('last')).result({ timeout: '5s' })
+    expect(begun).not.toContain('later')
+  })
+
+  test('is a hint only: a worker that hears of it asks before it lets go', async () => {
+    const app = apps.app()
+    const lost = eventsOf(app, 'job:lost')
+    const told = gate<unknown>()
+    const [begun, open] = [gate(), gate()]
+    const task = app.task('kill.rumour', { bind: true }, async (job, listens: boolean) => {
+      begun.open()
+      if (listens) told.open(await aborted(job.signal))
+      else await open
+      return job.signal.aborted
+    })
+    await apps.worker(app)
+    const [slandered, cancelled] = await task.enqueueMany([[false], [true]])
+    await begun
+    await database.query(`select pg_notify(celeriac.channel(), 'k ' || $1)`, [slandered?.id])
+    // Heard by the same session after the rumour.
+    await cancelled?.cancel()
+    await told
+    open.open()
+    expect(await slandered?.result({ timeout: '5s' })).toBe(false)
+    expect(lost).toEqual([])
   })
 
   test('says when it comes too late, and when nobody knows the job', async () => {
