@@ -54,7 +54,7 @@ describe('drift', () => {
         message: expect.stringMatching(
           /function new_id is not what this version installs.*view attempt_list is missing/,
         ),
-        fix: "delete from celeriac.migrations where name in ('new_id', 'attempt_list'), and then: celeriac migrate",
+        fix: "delete from celeriac.migrations where name in ('new_id', 'attempt_list'); and then: celeriac migrate",
       },
     ])
     const { migrate } = await import('../../src/migrate/migrate.ts')

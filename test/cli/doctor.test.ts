@@ -58,7 +58,7 @@ describe('doctor', () => {
       'encryption',
       'settings',
       'oldest snapshot',
-      'notify queue',
+      'notification queue',
       'schema',
       'rights',
       'drift',

@@ -44,7 +44,7 @@ export async function* runChecks(patient: Patient, limits: Partial<Limits> = {})
   yield* checked('oldest snapshot', async () =>
     snapshotVerdict(await findHorizonHolder(database), about, bounds),
   )
-  yield* checked('notify queue', () => checkNotifyQueue(database, about, bounds))
+  yield* checked('notification queue', () => checkNotifyQueue(database, about, bounds))
   const state = { installed: false, current: false }
   yield* checkVersion(patient, state)
   yield* checked('rights', () => checkRights(database, about))

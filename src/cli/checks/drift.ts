@@ -1,8 +1,9 @@
 import type { Database } from '../../db/database.ts'
 import type { Entry } from '../../inspect/health/catalogue.ts'
 import { type Drift, findDrift, readTemporary, SCRATCH } from '../../inspect/health/drift.ts'
-import { forgetting, isReplaceable, repairOf } from '../../inspect/health/repair.ts'
+import { isReplaceable, repairOf } from '../../inspect/health/repair.ts'
 import { readSql } from '../../migrate/read-sql.ts'
+import { forgetSql } from '../../migrate/reinstall.ts'
 import { fine, note, skipped, type Verdict, wrong } from './finding.ts'
 
 /** More than these say only that nothing is as it should be. */
@@ -29,7 +30,8 @@ export async function checkDrift(database: Database): Promise<Verdict[]> {
 
 function installAnew(drifts: readonly Drift[], schema: string): Verdict {
   const words = drifts.map(({ change, wanted }) => wordsOf(change, wanted as Entry))
-  return wrong(words.join('; '), `${forgetting(drifts, schema)}, and then: celeriac migrate`)
+  const names = drifts.map(({ wanted }) => (wanted as Entry).name.replace(/\(.*/s, ''))
+  return wrong(words.join('; '), `${forgetSql(schema, [...new Set(names)])}; and then: celeriac migrate`)
 }
 
 function verdictOf(drift: Drift, schema: string): Verdict {

@@ -1,4 +1,3 @@
-import type pg from 'pg'
 import type { Database } from '../../db/database.ts'
 import { CATALOGUE, type Entry } from './catalogue.ts'
 
@@ -37,47 +36,44 @@ export async function readTemporary(
  *
  * @param files - texts of `sql/` for the schema name {@link SCRATCH}
  */
-export async function findDrift(database: Database, files: readonly string[]): Promise<Drift[]> {
+export function findDrift(database: Database, files: readonly string[]): Promise<Drift[]> {
   const { schema } = database
-  const pool = await database.pool()
-  const client = await pool.connect()
-  let broken = false
-  try {
-    await client.query('begin isolation level read committed read write')
-    await client.query(
+  return database.rehearse(async (executor) => {
+    const ask = (text: string, ...values: readonly unknown[]) => executor.query({ text, values })
+    await ask(
       `set local search_path = pg_catalog; set local check_function_bodies = off; set local client_min_messages = error;
       set local lock_timeout = ${LOCK_MS}; set local statement_timeout = ${INSTALL_MS};
       create temporary table celeriac_probe (); drop table pg_temp.celeriac_probe`,
     )
-    const { rows } = await client.query(
-      'select pg_my_temp_schema()::oid as scratch, pg_my_temp_schema()::regnamespace::text as name, oid as real, quote_ident(nspname) as place from pg_namespace where nspname = $1',
-      [schema],
-    )
-    const { scratch, name, real, place } = rows[0] as Readonly<Record<'name' | 'place', string>> &
-      Readonly<Record<'scratch' | 'real', number>>
-    await client.query(files.map((text) => withoutComments(text).replaceAll(SCRATCH, name)).join('\n'))
-    const wanted = await readEntries(client, scratch)
-    const found = await readEntries(client, real)
-    const [roles] = (await client.query(ROLES, [schema])).rows
-    return compare(
-      renamed(wanted, [name, 'pg_temp'], schema, place),
-      roles?.there === true ? found.map(withoutRoles) : found,
+    const [names] = await ask(
+      `select pg_my_temp_schema()::oid as scratch, pg_my_temp_schema()::regnamespace::text as name, oid as real,
+        quote_ident(nspname) as place, nspowner::regrole::text ~ '_owner"?$' as roles from pg_namespace where nspname = $1`,
       schema,
     )
-  } catch (error) {
-    throw database.explain(error)
-  } finally {
-    await client.query('rollback').catch(() => {
-      broken = true
-    })
-    client.release(broken)
-  }
+    const { scratch, name, real, place, roles } = names as unknown as Names
+    await ask(files.map((text) => withoutComments(text).replaceAll(SCRATCH, name)).join('\n'))
+    const wanted = (await ask(CATALOGUE, scratch)) as unknown as readonly Entry[]
+    const found = (await ask(CATALOGUE, real)) as unknown as readonly Entry[]
+    return compare(
+      renamed(wanted, [name, 'pg_temp'], schema, place),
+      roles ? found.map(withoutRoles) : found,
+      schema,
+    )
+  })
+}
+
+interface Names {
+  /** The temporary schema, and ours. */
+  readonly scratch: number
+  readonly real: number
+  /** What the temporary one is called. */
+  readonly name: string
+  /** What ours is called in SQL. */
+  readonly place: string
+  readonly roles: boolean
 }
 
 /** Where the schema has roles, some functions act as its owner, and may be reached by no names but the system's. */
-const ROLES = `select true as there from pg_namespace as space join pg_roles as owner on owner.oid = space.nspowner
-  where space.nspname = $1 and owner.rolname ~ '_owner$'`
-
 function withoutRoles(entry: Entry): Entry {
   if (entry.kind !== 'function') return entry
   const definition = entry.definition
@@ -90,10 +86,6 @@ function withoutRoles(entry: Entry): Entry {
 /** They are half of all statements, and nothing depends on them. */
 function withoutComments(text: string): string {
   return text.replaceAll(/^comment on (?:[^;']|'(?:[^']|'')*')*;$/gm, '')
-}
-
-async function readEntries(client: pg.PoolClient, oid: number): Promise<Entry[]> {
-  return (await client.query<Entry>(CATALOGUE, [oid])).rows
 }
 
 /** Definitions as they would be written in the schema itself; a temporary type is named without any. */

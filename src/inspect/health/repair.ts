@@ -1,17 +1,10 @@
 import type { Entry } from './catalogue.ts'
 import type { Drift } from './drift.ts'
-import { identifier, literal } from './sql-names.ts'
+import { identifier } from './sql-names.ts'
 
 /** Functions and views have no contents: `migrate` installs them again once it has forgotten that it did. */
 export function isReplaceable({ wanted }: Drift): boolean {
   return wanted !== null && (wanted.kind === 'function' || wanted.kind === 'view')
-}
-
-/** What makes `migrate` install functions and views again. */
-export function forgetting(drifts: readonly Drift[], schema: string): string {
-  const names = drifts.flatMap(({ wanted }) => (wanted === null ? [] : [wanted.name.replace(/\(.*/s, '')]))
-  const list = [...new Set(names)].map(literal).join(', ')
-  return `delete from ${identifier(schema)}.migrations where name in (${list})`
 }
 
 /** The statement that makes something as it should be; it may have to be run as the owner. */
