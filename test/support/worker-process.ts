@@ -36,6 +36,14 @@ app.task('hang', { bind: true }, async (job) => {
   await new Promise(() => undefined)
 })
 
+app.task('pay', { bind: true }, (job, n: number) =>
+  job.transaction(async (tx) => {
+    await tx.query('insert into effects (job_id, attempt) values ($1, $2)', [job.id, job.attempt])
+    await tx.query('select pg_sleep(random() / 50)')
+    return n
+  }),
+)
+
 // The first attempt never gets as far as its COMMIT.
 app.task('complete', { bind: true }, async (job) => {
   const client = await pool.connect()
