@@ -285,6 +285,15 @@ describe('I6 bounded', () => {
     expect(story.result('j', 'a', 12, { attempt: 5 }).verdict()).toEqual(['I6 too many starts'])
   })
 
+  test('finds a worker that claims more than it may ask for', () => {
+    const greedy = goodDay()
+      .at(50, 'a', { e: 'claim', j: 'x', a: 1 })
+      .at(51, 'a', { e: 'claim', j: 'y', a: 1 })
+    expect(greedy.verdict({ mostHeld: 2 })).toEqual([])
+    expect(greedy.verdict({ mostHeld: 1 })).toEqual(['I6 too many claimed'])
+    expect(greedy.settled(50.5, 'a', 'x', 1, 'released').verdict({ mostHeld: 1 })).toEqual([])
+  })
+
   test('finds workers that ask all the time', () => {
     const sample = { e: 'sample', overdue: 0, orphans: 0, unsettled: 0, connections: 0 } as const
     const idle = (perSecond: number): Story =>

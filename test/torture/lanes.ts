@@ -17,6 +17,8 @@ export interface Lane {
   readonly seconds: number
   /** What is left when the faults end must be worked off within so long. */
   readonly drainSeconds: number
+  /** Jobs that a worker may hold at once; for workloads of which that can be said. */
+  readonly mostHeld: number | null
   /** A network or a clock of the workers' own; see surroundings.ts. */
   readonly strange: 'network' | 'clock' | null
 }
@@ -46,6 +48,7 @@ const PLAIN: Omit<Lane, 'name' | 'schedule'> = {
   operator: true,
   seconds: 60,
   drainSeconds: 60,
+  mostHeld: null,
   strange: null,
 }
 

@@ -102,7 +102,7 @@ export async function runLane(options: RunOptions): Promise<Outcome> {
       ],
       secrets: [CANARY, server.password],
     }
-    const report = check(evidence, options.bounds)
+    const report = check(evidence, { mostHeld: lane.mostHeld, ...options.bounds })
     if (report.violations.length === 0) rmSync(folder, { recursive: true, force: true })
     return {
       ...{ lane: lane.name, postgres: server.version, seed, faults, report, folder },

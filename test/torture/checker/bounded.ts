@@ -17,6 +17,15 @@ export const bounded: Check = ({ entries, dump }, timeline, bounds) => {
       violate('too many starts', `${id} (${task}) began ${starts} times; ${most} were allowed`)
   }
 
+  for (const [process, most] of mostHeld(entries)) {
+    if (bounds.mostHeld !== null && most > bounds.mostHeld) {
+      violate(
+        'too many claimed',
+        `${process} held ${most} jobs at once; ${bounds.mostHeld} is the most it may ask for`,
+      )
+    }
+  }
+
   const idle = rateWhileIdle(entries)
   if (idle !== null && idle.perWorker > bounds.idleTransactions) {
     violate('busy loop', `an idle worker makes ${idle.perWorker.toFixed(1)} transactions a second`)
@@ -42,6 +51,24 @@ function* startsOf(
       (row?.maxAttempts ?? 5) + Math.max(losses, maxLosses + 1) + (row?.snoozes ?? 0) + (asked.get(id) ?? 0)
     yield { id, task: list[0]?.task ?? '', starts: list.length, most }
   }
+}
+
+/** The most jobs that each process held at once, from the claim to the settling. */
+function mostHeld(entries: Parameters<Check>[0]['entries']): Map<string, number> {
+  const held = new Map<string, Set<string>>()
+  const most = new Map<string, number>()
+  for (const entry of entries) {
+    if (entry.e === 'claim') {
+      const jobs = held.get(entry.p) ?? new Set()
+      held.set(entry.p, jobs.add(`${entry.j} ${entry.a}`))
+      most.set(entry.p, Math.max(most.get(entry.p) ?? 0, jobs.size))
+    } else if (entry.e === 'settled' || entry.e === 'lost') {
+      held.get(entry.p)?.delete(`${entry.j} ${entry.a}`)
+    } else if (entry.e === 'evicted') {
+      held.delete(entry.p)
+    }
+  }
+  return most
 }
 
 /** What idle workers cost, measured between the first and the last look at them; null without two looks. */

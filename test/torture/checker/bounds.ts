@@ -18,6 +18,8 @@ export interface Bounds {
   readonly wakeUpMs: number
   /** Transactions a second of one idle worker. */
   readonly idleTransactions: number
+  /** Jobs that a worker may hold at once, claimed and not settled; null where nothing is said. */
+  readonly mostHeld: number | null
   /** From SIGTERM to the end of the process. */
   readonly stopMs: number
 }
@@ -39,5 +41,6 @@ export const BOUNDS: Bounds = {
   recovery: { R1: 5_000, R2: 20_000, R3: 20_000, R4: 3_000, R6: 10_000, R7: 2_000 },
   wakeUpMs: 250,
   idleTransactions: 20,
+  mostHeld: null,
   stopMs: 8_000,
 }

@@ -77,7 +77,7 @@ async function effect(job: Job, ms: number, { pool, broken }: Surroundings): Pro
     query('insert into effects (job_id, token) values ($1, $2)', [job.id, job.token])
   if (broken === 'effect-outside') {
     await write((text, values) => pool.query(text, values))
-    return sleep(job, ms)
+    return sleep(job, 20 * ms)
   }
   if (job.transaction === null) return undefined
   return job.transaction(async (tx) => {
