@@ -52,6 +52,13 @@ const BEGIN = 'begin isolation level read committed read write'
 /** How often a statement is sent that others hindered, and how long it may wait in between and in all. */
 const BUSY = { tries: 5, firstMs: 20, mostMs: 1_000, patienceMs: 60_000 } as const
 
+/** A connection that is out of the pool. */
+export interface TakenClient {
+  readonly client: Client
+  /** @param error - what went wrong with it last; decides whether it is used again */
+  readonly giveBack: (error?: unknown) => void
+}
+
 export class Database implements Executor {
   readonly schema: string
   readonly #options: DatabaseOptions
@@ -133,6 +140,15 @@ export class Database implements Executor {
   /** Runs statements in one transaction and takes them back: what they answer is what they would have done. */
   rehearse<Result>(work: (executor: Executor) => Promise<Result>): Promise<Result> {
     return this.#inTransaction(work, (client) => client.query({ text: 'rollback', ...this.#deadline() }))
+  }
+
+  /** Takes a connection out of the pool for longer than a call; whoever does gives it back, once. */
+  async take(): Promise<TakenClient> {
+    const connections = await this.#open()
+    const client = await connections.acquire().catch((error: unknown) => {
+      throw this.#explain(error, false)
+    })
+    return { client, giveBack: (error) => connections.release(client, error) }
   }
 
   /** Settings for a connection of one's own, such as the listener's. */

@@ -33,49 +33,41 @@ const ANSWER_MS = 35_000
 
 /** Begins a transaction. @throws {CeleriacError} `CONNECT_FAILED`, `READ_ONLY` */
 export async function openTransaction(database: Database): Promise<OpenTransaction> {
-  const pool = await database.pool()
-  const client = await pool.connect().catch((error: unknown) => {
-    throw database.explain(error)
-  })
-  // Also when the pool is a user's, whose clients nobody may listen to.
-  client.on('error', ignore)
+  const { client, giveBack } = await database.take()
   let ended = false
-  const release = (destroyed: boolean): void => {
-    if (ended) return
+  const once = (work: () => void): void => {
+    if (!ended) work()
     ended = true
-    client.off('error', ignore)
-    // One that goes back in the middle of a transaction would put what others write into it.
-    client.release(destroyed || (statusOf(client) ?? 'I') !== 'I')
   }
   const end = async (statement: string): Promise<pg.QueryResult | undefined> => {
     if (ended) return undefined
     try {
-      return await client.query(within(statement))
+      const answer = await client.query(within(statement))
+      // Whatever was left running on it, or was begun anew, must not meet what others send.
+      once(() => (statusOf(client) === 'T' ? client.release(true) : giveBack()))
+      return answer
     } catch (error) {
-      release(true)
+      once(() => giveBack(error))
       throw database.explain(error)
     }
   }
   try {
     await client.query(within(BEGIN))
   } catch (error) {
-    release(true)
+    once(() => giveBack(error))
     throw database.explain(error)
   }
   return {
     client,
     executor: () => callerTransaction(answering(client)).executor,
     commit: async () => {
-      const answer = await end('commit')
-      release(false)
       // COMMIT of a transaction that has failed is answered politely.
-      if (answer?.command !== 'COMMIT') throw new CeleriacError('TX_ABORTED', {})
+      if ((await end('commit'))?.command !== 'COMMIT') throw new CeleriacError('TX_ABORTED', {})
     },
     rollback: async () => {
-      await end('rollback').catch(ignore)
-      release(false)
+      await end('rollback').catch(() => undefined)
     },
-    destroy: () => release(true),
+    destroy: () => once(() => client.release(true)),
   }
 }
 
@@ -87,7 +79,7 @@ function within(text: string): pg.QueryConfig {
 /** The client, with a bound for each answer. */
 function answering(client: pg.ClientBase): ClientLike & { getTransactionStatus(): string } {
   return {
-    query: (statement) => client.query({ ...statement, ...within(statement.text) }),
+    query: ({ text, values }) => client.query({ ...within(text), values }),
     getTransactionStatus: () => statusOf(client) ?? 'T',
   }
 }
@@ -98,5 +90,3 @@ function statusOf(client: pg.ClientBase): string | null {
     ? (client.getTransactionStatus() as string | null)
     : null
 }
-
-function ignore(): void {}

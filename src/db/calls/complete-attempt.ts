@@ -1,5 +1,5 @@
 import { CeleriacError } from '../../base/errors.ts'
-import type { Database, Executor } from '../database.ts'
+import { callOf, type Database, type Executor } from '../database.ts'
 import { sqlStateOf } from '../fault.ts'
 
 /** An attempt as its rows know it. */
@@ -37,7 +37,9 @@ export async function completeAttempt(
 ): Promise<Completed> {
   const { workerId, id, token, number } = attempt
   try {
-    const [row] = await database.call('complete_attempt', [workerId, id, token, value], executor)
+    // Without a name: what prepares statements may not be what lends the connection of somebody's transaction.
+    const { text, values } = callOf(database.schema, 'complete_attempt', [workerId, id, token, value])
+    const [row] = await executor.query({ text, values })
     if (typeof row?.xid !== 'string')
       throw new CeleriacError('TX_UNSUPPORTED', { got: 'one that gives no rows' })
     return { xid: row.xid, listenedTo: row.listened_to === true }
