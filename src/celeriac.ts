@@ -23,7 +23,7 @@ import { assertSchema } from './migrate/check.ts'
 import type { MigrateReport } from './migrate/migrate.ts'
 import { type JobContext, jobStorage } from './task/current-job.ts'
 import type { TaskDefinition } from './task/definition.ts'
-import { directJob } from './task/direct-job.ts'
+import { directJob, partOfJob } from './task/direct-job.ts'
 import {
   type CallOptions,
   type HandlerOptions,
@@ -375,7 +375,8 @@ function callDirectly(definition: TaskDefinition, args: readonly unknown[], data
   const { run, schema } = definition
   if (run === null) return undefined
   // Within a handler it is a part of that handler's job: same signal, same progress, same parent of what it enqueues.
-  const job = jobStorage.getStore() ?? directJob(definition.name, args, database)
+  const outer = jobStorage.getStore()
+  const job = outer === undefined ? directJob(definition.name, args, database) : partOfJob(outer, database)
   if (schema === null) return jobStorage.run(job, run, job, args)
   return (async () => {
     const { validateArgs, issuesText } = await import('./task/schema.ts')

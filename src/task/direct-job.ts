@@ -40,6 +40,28 @@ export function directJob(task: string, args: readonly unknown[], database: Data
     discard: (reason) => {
       throw new CeleriacError('JOB_DISCARDED', { jobId: NOBODY, reason })
     },
+    ...withoutEnd(database),
+  }
+}
+
+/**
+ * The context of a task that is called directly by the handler of a job: it is a part of that job, which is not over
+ * when its part is.
+ */
+export function partOfJob(job: JobContext, database: Database): JobContext {
+  const own = withoutEnd(database)
+  return new Proxy(job, {
+    get: (target, name) => {
+      if (name === 'transaction' || name === 'complete') return own[name]
+      const value: unknown = Reflect.get(target, name, target)
+      return typeof value === 'function' ? value.bind(target) : value
+    },
+  })
+}
+
+/** Transactions that settle nothing. */
+function withoutEnd(database: Database): Pick<JobContext, 'transaction' | 'complete'> {
+  return {
     transaction: (run) => inTransaction(database, run),
     complete: async (tx) => {
       callerTransaction(tx)

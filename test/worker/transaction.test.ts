@@ -393,6 +393,26 @@ describe('job.transaction', () => {
     expect(await handle.result({ timeout: '5s' })).toBe(limit)
   })
 
+  test('is a plain transaction when the task is called directly by the handler of another', async () => {
+    const app = apps.app()
+    const part = app.task('tx.part', { bind: true }, async (job, step: number) => {
+      job.progress(step)
+      return job.transaction(async (tx) => {
+        await tx.query(EFFECT, [job.id, step])
+        return step
+      })
+    })
+    const whole = app.task('tx.whole', { bind: true, ...AT_ONCE }, async (job) => {
+      await part(job.attempt * 10)
+      if (job.attempt === 1) throw new Error('between the parts')
+      return job.transaction(async () => [await part(21)])
+    })
+    await apps.worker(app)
+    const handle = await whole.enqueue()
+    expect(await handle.result({ timeout: '5s' })).toEqual([21])
+    expect([await effects.of(handle), (await handle.info()).progress]).toEqual([[10, 20, 21], 21])
+  })
+
   test('is a plain transaction when the task is called directly', async () => {
     const app = apps.app()
     const task = app.task('tx.direct', { bind: true }, async (job, fails: boolean) =>
