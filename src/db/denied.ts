@@ -4,13 +4,13 @@ export interface Denied {
   readonly remedy: string
 }
 
-/** The verb behind a function, and the role whose verb it is; every other function is a worker's. */
+/** The verb behind a function, and the least role that may; every other function is a worker's. */
 const VERBS: Readonly<Record<string, readonly [action: string, role: string]>> = {
   enqueue: ['enqueue', 'producer'],
   enqueue_jobs: ['enqueue', 'producer'],
-  find_outcomes: ['read results', 'producer'],
-  find_detail: ['read jobs', 'producer'],
-  register_listener: ['wait for results', 'producer'],
+  find_outcomes: ['read results', 'viewer_data'],
+  find_detail: ['read what jobs carry', 'viewer_data'],
+  register_listener: ['wait for results', 'viewer_data'],
   cancel: ['cancel jobs', 'producer'],
   cancel_jobs: ['cancel jobs', 'producer'],
   kill: ['kill jobs', 'operator'],

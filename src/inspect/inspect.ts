@@ -24,6 +24,12 @@ export interface JobFilter {
   readonly limit?: number
 }
 
+/** What can be read of a view, and how the rest is filled in. */
+interface Columns<RowShape> {
+  readonly readable: (keyof RowShape & string)[]
+  readonly completed: (rows: RowShape[]) => RowShape[]
+}
+
 export class Inspect {
   readonly #database: Database
   #builder: Promise<Kysely<Views>> | undefined
@@ -35,20 +41,33 @@ export class Inspect {
   /** Jobs, newest first, a page at a time. */
   async jobs(filter: JobFilter = {}): Promise<JobListRow[]> {
     const limit = integer(filter.limit ?? 50, 'limit', 1, 1_000)
-    let query = (await this.#views()).selectFrom('job_list').selectAll().orderBy('id', 'desc').limit(limit)
+    const columns = await this.#columns('job_list')
+    let query = (await this.#views())
+      .selectFrom('job_list')
+      .select(columns.readable)
+      .orderBy('id', 'desc')
+      .limit(limit)
     if (filter.state !== undefined) query = query.where('state', '=', filter.state)
     if (filter.queue !== undefined) query = query.where('queue', '=', filter.queue)
     if (filter.task !== undefined) query = query.where('task', '=', filter.task)
     if (filter.parentId !== undefined) query = query.where('parent_id', '=', filter.parentId)
     if (filter.before !== undefined) query = query.where('id', '<', filter.before)
-    return this.#rows(query.compile())
+    return columns.completed(await this.#rows(query.compile()))
   }
 
   /** Attempts of a job that did not succeed, in order. */
   async attempts(jobId: string): Promise<AttemptListRow[]> {
     const views = await this.#views()
-    return this.#rows(
-      views.selectFrom('attempt_list').selectAll().where('job_id', '=', jobId).orderBy('token').compile(),
+    const columns = await this.#columns('attempt_list')
+    return columns.completed(
+      await this.#rows(
+        views
+          .selectFrom('attempt_list')
+          .select(columns.readable)
+          .where('job_id', '=', jobId)
+          .orderBy('token')
+          .compile(),
+      ),
     )
   }
 
@@ -78,13 +97,30 @@ export class Inspect {
     return Object.fromEntries(rows.map((row) => [row.state, Number(row.count)]))
   }
 
+  /** The columns of a view that the session may read: a viewer may not read what jobs carry, and gets null for it. */
+  async #columns<View extends keyof Views>(view: View): Promise<Columns<Views[View]>> {
+    const rows = await this.#rows<{ name: keyof Views[View] & string; readable: boolean }>({
+      sql: `select attribute.attname as name, has_column_privilege(attribute.attrelid, attribute.attnum, 'select') as readable
+        from pg_attribute as attribute
+        where attribute.attrelid = format('%I.%I', $1::text, $2::text)::regclass and attribute.attnum > 0`,
+      parameters: [this.#database.schema, view],
+    })
+    const readable = rows.filter((row) => row.readable)
+    const hidden = Object.fromEntries(rows.filter((row) => !row.readable).map(({ name }) => [name, null]))
+    return {
+      // Who may read none of them is told so by asking for all.
+      readable: (readable.length > 0 ? readable : rows).map(({ name }) => name),
+      completed: (found) => found.map((row) => ({ ...hidden, ...row })),
+    }
+  }
+
   /** Loaded when somebody lists: producers and workers never do, and it is the largest module of all. */
   #views(): Promise<Kysely<Views>> {
     this.#builder ??= import('./builder.ts').then(({ buildViews }) => buildViews(this.#database.schema))
     return this.#builder
   }
 
-  async #rows<RowShape>(query: CompiledQuery): Promise<RowShape[]> {
+  async #rows<RowShape>(query: Pick<CompiledQuery, 'sql' | 'parameters'>): Promise<RowShape[]> {
     return (await this.#database.query({ text: query.sql, values: query.parameters })) as RowShape[]
   }
 }

@@ -88,5 +88,6 @@ const PIPED: readonly Column<JobListRow>[] = [
 ]
 
 function errorOf(job: JobListRow): string | null {
-  return job.error_name === null ? job.error_message : `${job.error_name}: ${job.error_message ?? ''}`
+  const { error_name: name, error_message: message } = job
+  return name === null || message === null ? (name ?? message) : `${name}: ${message}`
 }
