@@ -18,6 +18,17 @@ export function announceClaim(bus: Bus, attempt: Attempt): void {
  * @returns in how many ms the job may run again; null when it is settled for good
  */
 export function announceOutcome(bus: Bus, attempt: Attempt, outcome: Outcome): number | null {
+  const { completion } = attempt
+  if (outcome.kind === 'settled' || completion?.sealed !== true) return announce(bus, attempt, outcome)
+  // Its handler ended before its transaction did. That has ended by now, since it held the row, and was first if it was
+  // committed.
+  void completion.verdict().then(({ settled }) => announce(bus, attempt, settled ?? outcome))
+  return announce(NOBODY, attempt, outcome)
+}
+
+const NOBODY: Pick<Bus, 'wanted' | 'emit'> = { wanted: () => false, emit: () => undefined }
+
+function announce(bus: Pick<Bus, 'wanted' | 'emit'>, attempt: Attempt, outcome: Outcome): number | null {
   switch (outcome.kind) {
     case 'succeeded':
     case 'settled':

@@ -1,4 +1,4 @@
-import { CeleriacError } from '../base/errors.ts'
+import { CeleriacError, isCeleriacError } from '../base/errors.ts'
 import {
   type Completed,
   completeAttempt,
@@ -214,7 +214,9 @@ export class Completion {
     for (let pause: number = PAUSE_MS.first; ; pause = Math.min(PAUSE_MS.most, pause * 2)) {
       const abandoned = how === 'until it has ended' && performance.now() - begun > COMMITTING_MS
       // A database that is away is asked again when it is back.
-      const fate = await findFate(this.#context.work, this.#fence, xid, abandoned).catch(() => null)
+      const fate = await findFate(this.#context.work, this.#fence, xid, abandoned).catch((error: unknown) =>
+        isCeleriacError(error, 'APP_CLOSED') ? 'unknown' : null,
+      )
       if (fate !== null && (fate !== 'in progress' || how === 'as it is')) return fate
       if (performance.now() - begun > ASK_MS) return 'unknown'
       await new Promise((resolve) => setTimeout(resolve, pause))

@@ -153,6 +153,7 @@ describe('job.complete', () => {
 
   test('B-54 settles a job all the same whose transaction is committed after its handler has ended', async () => {
     const app = apps.app()
+    const events = [eventsOf(app, 'job:succeeded'), eventsOf(app, 'job:retried')]
     const client = await database.pool.connect()
     let runs = 0
     try {
@@ -168,6 +169,8 @@ describe('job.complete', () => {
       await client.query('commit')
       expect(await handle.result({ timeout: '10s' })).toBe('committed late')
       await worker.stop()
+      await until(() => events[0]?.length === 1)
+      expect(events[1]).toEqual([])
       expect([runs, await effects.of(handle), await effects.lastError(handle)]).toEqual([1, [1], null])
     } finally {
       client.release(true)
