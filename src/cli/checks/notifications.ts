@@ -8,11 +8,13 @@ import {
 } from '../../inspect/health/notifications.ts'
 import type { ServerHealth } from '../../inspect/health/server.ts'
 import { identifier } from '../../inspect/health/sql-names.ts'
-import { fine, note, type Verdict, wrong } from './finding.ts'
+import { fine, note, skipped, type Verdict, wrong } from './finding.ts'
 import type { Limits } from './limits.ts'
 
 /** Whether a session that listens hears what is said. */
 export async function checkHearing(database: Database): Promise<Verdict> {
+  // What is said on a connection that happens to be lent again is heard, and nothing else.
+  if (!(await database.hasSessions())) return skipped('sessions do not last: see pooler')
   if (await hearsItself(database)) return fine('LISTEN hears NOTIFY')
   return wrong(
     'LISTEN does not hear NOTIFY: workers look for work every 500 ms instead',

@@ -136,7 +136,7 @@ function ruleVerdict(rule: Rule, ours: Found, plain: Found, server: ServerHealth
   const setting = [other, own].find((candidate) => candidate !== undefined && rule.hurts(candidate.value))
   if (own === undefined || setting === undefined) return null
   const message = `${rule.name} is ${shown(setting)}${origin(setting)}: ${rule.because}`
-  const fix = rule.server === true ? forServer(rule) : change(setting, rule.better, server)
+  const fix = rule.server === true ? forServer(rule, setting) : change(setting, rule.better, server)
   if (!rule.hurts(own.value))
     return note(`${message}; not on connections of celeriac's own, yet in a pool of yours`, fix)
   return rule.meant === true ? note(message, fix) : wrong(message, fix)
@@ -181,8 +181,11 @@ function origin({ source }: Setting): string {
   return words[source] ?? ''
 }
 
-const forServer = ({ name, better }: Rule): string =>
-  `alter system set ${name} = ${better}; select pg_reload_conf()`
+function forServer({ name, better }: Rule, { source }: Setting): string {
+  // It wins over every file.
+  if (source === 'command line') return `take ${name} out of the command line of the server`
+  return `alter system set ${name} = ${better}; select pg_reload_conf()`
+}
 
 /** What was set for the role or the database is taken back where it was set; else the role gets a value of its own. */
 function change({ name, source }: Setting, better: string, { role, database }: ServerHealth): string {

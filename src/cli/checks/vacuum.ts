@@ -50,12 +50,14 @@ export async function checkAutovacuum(
   limits: Limits,
 ): Promise<Verdict[]> {
   const verdicts: Verdict[] = []
-  for (const { name, value } of await readAutovacuum(database)) {
+  for (const { name, value, source } of await readAutovacuum(database)) {
     if (value === 'off')
       verdicts.push(
         wrong(
           `${name} is off: nobody removes dead rows, and claims get slower without end`,
-          `alter system set ${name} = on; select pg_reload_conf()`,
+          source === 'command line'
+            ? `take ${name} out of the command line of the server`
+            : `alter system set ${name} = on; select pg_reload_conf()`,
         ),
       )
   }
