@@ -1,6 +1,7 @@
 import pg from 'pg'
 import { type DatabaseInput, isPool, poolConfig } from './connection.ts'
 import { faultOf, isServerGone } from './fault.ts'
+import { liftTransactionLimit } from './open-client.ts'
 import { hasOurSettings, type SessionPurpose, sessionConfig, settingsRefused } from './session-config.ts'
 
 /** A client that is out of the pool. */
@@ -24,23 +25,14 @@ export interface ConnectionsOptions {
 const WAIT_MS = 30_000
 /** How long a client may go on with what somebody else left running on it. */
 const SETTLE_MS = 5_000
-const FIRST_WITH_TRANSACTION_TIMEOUT = 17
-const NO_TRANSACTION_TIMEOUT = '-c transaction_timeout=0'
+const NO_TRANSACTION_LIMIT = '-c transaction_timeout=0'
 
 /** The parts of a driver's client that its types do not show. */
 interface Inside {
   /** False while it works on a statement. */
   readonly readyForQuery?: boolean
   getTransactionStatus?(): string | null
-  readonly connection?: {
-    readonly stream?: { destroy(): void }
-    on(event: 'parameterStatus', listener: (message: ParameterStatus) => void): void
-  }
-}
-
-interface ParameterStatus {
-  readonly parameterName: string
-  readonly parameterValue: string
+  readonly connection?: { readonly stream?: { destroy(): void } }
 }
 
 /**
@@ -93,19 +85,19 @@ export class Connections {
       return
     }
     if (isServerGone(error) && this.#connectedTo.get(client) === this.#servers) this.#servers += 1
-    const { readyForQuery, connection } = client as unknown as Inside
-    if (faultOf(error) !== 'connection' && readyForQuery !== false && leakOf(client) === null) {
-      client.release()
-      return
-    }
-    // Nobody waits for a good-bye from a peer that may not be there.
-    connection?.stream?.destroy()
-    client.release(true)
+    if (faultOf(error) === 'connection') destroy(client)
+    else void this.#releaseRefused(client)
   }
 
   /** Ends the pool if it is our own. */
   async end(): Promise<void> {
     if (this.#owned && !this.pool.ended) await this.pool.end()
+  }
+
+  /** The driver tells of an error before the server is ready for the next statement. */
+  async #releaseRefused(client: Client): Promise<void> {
+    if ((await isReady(client)) && leakOf(client) === null) client.release()
+    else destroy(client)
   }
 
   async #take(): Promise<Client> {
@@ -163,7 +155,7 @@ function openPool({ input, max, own, purpose }: ConnectionsOptions): pg.Pool {
     Client: clientOf(given, connectMs),
     onConnect: async (client) => {
       await given.onConnect?.(client)
-      await liftTransactionTimeout(pool, client)
+      await liftLimit(pool, client)
     },
   })
   return pool
@@ -171,29 +163,29 @@ function openPool({ input, max, own, purpose }: ConnectionsOptions): pg.Pool {
 
 type ClientClass = NonNullable<pg.PoolConfig['Client']>
 
-/** Version of the server a client is connected to, as the server said when it connected. */
-const versions = new WeakMap<object, number>()
-
+/** The pool passes its options on to its clients, but not this one. */
 function clientOf(given: pg.PoolConfig, connectMs: number | undefined): ClientClass {
   const Base = (given.Client ?? pg.Client) as typeof pg.Client
   return class extends Base {
     constructor(config?: pg.ClientConfig) {
       super({ ...poolConfig(config ?? {}), connectionTimeoutMillis: connectMs })
-      const { connection } = this as unknown as Inside
-      connection?.on('parameterStatus', ({ parameterName, parameterValue }) => {
-        if (parameterName === 'server_version') versions.set(this, Number.parseInt(parameterValue, 10))
-      })
     }
   } as unknown as ClientClass
 }
 
-/** A limit that not every version knows cannot be set before the version is known. */
-async function liftTransactionTimeout(pool: pg.Pool, client: pg.ClientBase): Promise<void> {
+/** Once it is known that the server knows this limit, it is lifted at startup. */
+async function liftLimit(pool: pg.Pool, client: pg.ClientBase): Promise<void> {
   const { options = '' } = pool.options
-  if (!hasOurSettings(pool.options) || options.includes(NO_TRANSACTION_TIMEOUT)) return
-  if ((versions.get(client) ?? 0) < FIRST_WITH_TRANSACTION_TIMEOUT) return
-  pool.options.options = `${NO_TRANSACTION_TIMEOUT} ${options}`
-  await client.query('set transaction_timeout = 0')
+  if (!hasOurSettings(pool.options) || options.includes(NO_TRANSACTION_LIMIT)) return
+  const isKnown = await liftTransactionLimit(client)
+  pool.options.options = isKnown ? `${NO_TRANSACTION_LIMIT} ${options}` : options
+}
+
+/** Nobody waits for a good-bye from a peer that may not be there. */
+function destroy(client: Client): void {
+  const { connection } = client as unknown as Inside
+  connection?.stream?.destroy()
+  client.release(true)
 }
 
 /** The next statement waits until the client has done what is under way on it. */

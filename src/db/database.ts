@@ -6,7 +6,7 @@
 import type pg from 'pg'
 import { CeleriacError } from '../base/errors.ts'
 import { assertSchemaName } from '../base/names.ts'
-import { connectFailed, type DatabaseInput, poolConfig, serverOf } from './connection.ts'
+import { connectFailed, type DatabaseInput, isOutcomeUnknown, poolConfig, serverOf } from './connection.ts'
 import { type Client, Connections, type Leak } from './connections.ts'
 import { denied } from './denied.ts'
 import { faultOf, isNameLost, isUnanswered, sqlStateOf } from './fault.ts'
@@ -59,6 +59,10 @@ export interface TakenClient {
   readonly giveBack: (error?: unknown) => void
 }
 
+/** How often a statement is sent that only reads, when its connection ends under it. */
+const STALE_TRIES = 3
+const READING = /\.(find|read)_\w+(\/\d+)?$/
+
 export class Database implements Executor {
   readonly schema: string
   readonly #options: DatabaseOptions
@@ -92,7 +96,7 @@ export class Database implements Executor {
 
   /**
    * Runs one statement on a connection of the pool. One that others hindered was undone, so it is sent again, a few
-   * times; not by a worker, which has better things to do meanwhile.
+   * times; not by a worker, which has better things to do meanwhile. So is one that only reads and was not answered.
    */
   async query(statement: Statement): Promise<readonly Row[]> {
     const begun = performance.now()
@@ -105,6 +109,8 @@ export class Database implements Executor {
           this.#named = false
           continue
         }
+        // Connections that were idle may be dead, and nobody has noticed.
+        if (isOutcomeUnknown(error) && isReading(statement) && tries < STALE_TRIES) continue
         const patient = this.#role === 'pool' && tries < BUSY.tries
         const late = performance.now() - begun > BUSY.patienceMs
         if (faultOf(error) !== 'busy' || !patient || late) throw error
@@ -310,6 +316,10 @@ export class Database implements Executor {
     })
     return this.#connections
   }
+}
+
+function isReading({ name }: Statement): boolean {
+  return name !== undefined && READING.test(name)
 }
 
 /** What the driver said, where we have put it in words of ours already. */

@@ -67,7 +67,10 @@ export class ListeningSession {
     await this.#options.prepare?.(session)
     if (!this.#options.listen) return
     if (this.#channel === '') {
-      const [row] = await session.query({ text: `select "${this.#options.schema}".channel() as channel`, values: [] })
+      const [row] = await session.query({
+        text: `select "${this.#options.schema}".channel() as channel`,
+        values: [],
+      })
       this.#channel = String(row?.channel)
     }
     await session.query({ text: `listen ${this.#channel}`, values: [] })
@@ -107,7 +110,8 @@ export async function keepAlive(session: Executor): Promise<void> {
     .query({
       text: `select set_config(name, value, false)
         from (values ('tcp_keepalives_idle', '5'), ('tcp_keepalives_interval', '2'), ('tcp_keepalives_count', '3'),
-          ('tcp_user_timeout', '10000')) as setting (name, value)`,
+          ('tcp_user_timeout', '10000'), ('transaction_timeout', '0')) as setting (name, value)
+        where current_setting(name, true) is not null`,
       values: [],
     })
     .catch(() => undefined)

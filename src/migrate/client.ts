@@ -1,9 +1,9 @@
-import pg from 'pg'
+import type pg from 'pg'
 import { CeleriacError } from '../base/errors.ts'
 import { connectFailed, type DatabaseInput, poolConfig } from '../db/connection.ts'
 import { denied } from '../db/denied.ts'
 import { isConnectionError } from '../db/fault.ts'
-import { sessionConfig } from '../db/session-config.ts'
+import { openClient } from '../db/open-client.ts'
 
 /** Connects for the length of a piece of work. */
 export async function withClient<Result>(
@@ -11,15 +11,14 @@ export async function withClient<Result>(
   work: (client: pg.Client) => Promise<Result>,
 ): Promise<Result> {
   const config = poolConfig(database)
-  const client = new pg.Client(sessionConfig(config, { role: 'migrate' }))
-  client.on('error', () => undefined)
+  let client: pg.Client | undefined
   try {
-    await client.connect()
+    client = await openClient(config, { role: 'migrate' })
     return await work(client)
   } catch (error) {
     throw isConnectionError(error) ? connectFailed(config, error) : error
   } finally {
-    await client.end().catch(() => undefined)
+    await client?.end().catch(() => undefined)
   }
 }
 

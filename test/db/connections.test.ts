@@ -167,7 +167,8 @@ describe('a pool of a user', () => {
     )
     await ends
     held.release(true)
-    expect(await one.query(sql('select 1 as one'))).toEqual([{ one: 1 }])
+    const read = { name: 'celeriac.read_one', ...sql('select 1 as one') }
+    expect(await one.query(read)).toEqual([{ one: 1 }])
   })
 
   test('is not used where connections of our own are wanted, but its settings are, with the password', async () => {

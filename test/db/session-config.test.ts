@@ -1,47 +1,14 @@
-import { randomBytes } from 'node:crypto'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { Database, type DatabaseOptions } from '../../src/db/database.ts'
+import { createHostileRole, HOSTILE_SETTINGS } from '../support/hostile.ts'
 import { useDatabase } from '../support/postgres.ts'
 
 const database = useDatabase({ name: 'db_session_config' })
 
-/** What an administrator may have set for a role. */
-const HOSTILE = {
-  statement_timeout: '50ms',
-  lock_timeout: '1ms',
-  idle_in_transaction_session_timeout: '50ms',
-  idle_session_timeout: '60ms',
-  transaction_timeout: '70ms',
-  default_transaction_isolation: 'serializable',
-  default_transaction_read_only: 'on',
-  standard_conforming_strings: 'off',
-  array_nulls: 'off',
-  transform_null_equals: 'on',
-  row_security: 'off',
-  extra_float_digits: '-15',
-  DateStyle: 'German, DMY',
-  IntervalStyle: 'sql_standard',
-  TimeZone: 'Pacific/Chatham',
-} as const
-
-/** A URL of a role for which everything is set otherwise. */
 async function hostileUrl(): Promise<string> {
-  const role = `hostile_${randomBytes(4).toString('hex')}`
-  await database.query(`create role ${role} login superuser password 'secret'`)
-  const [row] = await database.query<{ version: number }>(
-    `select current_setting('server_version_num')::int / 10000 as version`,
-  )
-  for (const [name, value] of Object.entries(HOSTILE)) {
-    if (name === 'transaction_timeout' && (row?.version ?? 0) < 17) continue
-    await database.query(`alter role ${role} set ${name} = '${value}'`)
-  }
-  onTestFinished(async () => {
-    await database.query(`drop role ${role}`)
-  })
-  const url = new URL(database.url)
-  url.username = role
-  url.password = 'secret'
-  return url.href
+  const role = await createHostileRole(database)
+  onTestFinished(() => role[Symbol.asyncDispose]())
+  return role.url
 }
 
 async function settingsOf(options: Partial<DatabaseOptions>): Promise<Record<string, string>> {
@@ -49,7 +16,7 @@ async function settingsOf(options: Partial<DatabaseOptions>): Promise<Record<str
   onTestFinished(() => one.close())
   const rows = await one.query({
     text: `select name, current_setting(name) as value from pg_settings where name = any ($1) or name like 'app%name'`,
-    values: [Object.keys(HOSTILE)],
+    values: [HOSTILE_SETTINGS],
   })
   return Object.fromEntries(rows.map(({ name, value }) => [name, value as string]))
 }
