@@ -128,7 +128,9 @@ describe('I2 one authority', () => {
     })
 
     test('finds one that only the table tells of', () => {
-      expect(goodDay().attempt(5_000, 'one', 'a', 9, 'lost').verdict()).toEqual(['I2 false rescue'])
+      expect(goodDay().attempt(5_000, 'one', 'a', 9, 'lost').done(6_000, 'reset', 'b').verdict()).toEqual([
+        'I2 false rescue',
+      ])
     })
 
     test('finds the rescue of a process that was frozen for a moment', () => {
@@ -189,6 +191,11 @@ describe('I3 no overlap', () => {
     const { violations, figures } = zombie.at(17_300, 'a', { e: 'lost', j: 'j', a: 1 }).judged()
     expect(violations).toEqual([])
     expect(figures).toMatchObject({ overlapping: 0, tolerated: 1 })
+  })
+
+  test('takes the better excuse of a process that was frozen twice, the last time for good', () => {
+    const twice = both().done(5, 'sigstop', 'a').done(9, 'sigcont', 'a').done(100, 'sigstop', 'a')
+    expect(twice.done(17_900, 'kill9', 'a').verdict()).toEqual([])
   })
 
   test('closes attempts with their process', () => {

@@ -101,6 +101,15 @@ export const LANES: Readonly<Record<string, Lane>> = lanes({
     proxied: true,
     workers: 6,
   },
+  network: {
+    schedule: { weights: { 'unplug-short': 2, 'unplug-long': 2, kill9: 1 }, everyMs: NOW_AND_THEN },
+    strange: 'network',
+    workers: 6,
+  },
+  clock: {
+    schedule: { weights: { 'step-clock': 4, kill9: 2, 'step-server-clock': 1 }, everyMs: [2_000, 6_000] },
+    strange: 'clock',
+  },
   all: {
     schedule: {
       weights: {

@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs'
 import { CONTROLS } from './controls.ts'
 import { TortureServer } from './driver/server.ts'
-import { Unavailable } from './driver/surroundings.ts'
+import { Unavailable } from './driver/unavailable.ts'
 import { LANES } from './lanes.ts'
 import { readOptions, type TortureOptions, USAGE } from './options.ts'
 import { summary, table, verdict } from './report.ts'

@@ -2,6 +2,7 @@ import * as database from './faults/database.ts'
 import { type Fault, pause, type Stage } from './faults/fault.ts'
 import * as network from './faults/network.ts'
 import * as processes from './faults/process.ts'
+import * as time from './faults/time.ts'
 
 /** Every fault by its name. */
 const FAULTS = {
@@ -27,6 +28,10 @@ const FAULTS = {
   'partition-short': network.partition(2_000, 8_000, 'toServer', 'toClient'),
   'partition-long': network.partition(17_000, 30_000, 'toServer', 'toClient'),
   'partition-half': network.partition(5_000, 25_000, 'toClient'),
+  'unplug-short': network.unplug(2_000, 8_000),
+  'unplug-long': network.unplug(17_000, 30_000),
+  'step-clock': time.stepClock,
+  'step-server-clock': time.stepServerClock,
 } as const satisfies Readonly<Record<string, Fault>>
 
 export type FaultName = keyof typeof FAULTS
@@ -38,7 +43,7 @@ export interface Schedule {
 }
 
 /** Faults of the database come one at a time; a second one would only hide the first. */
-const OF_THE_DATABASE = /^(restart|outage|kill-backend|freeze-all)/
+const OF_THE_DATABASE = /^(restart|outage|kill-backend|freeze-all|step-server-clock)/
 
 /**
  * Does harm by a schedule until it is told to end, and then lets go of everything it holds.

@@ -15,7 +15,9 @@ export const falseRescues: Check = ({ entries, dump }, timeline, bounds) => {
   for (const entry of entries) if (entry.e === 'rescued') note(accused, entry.w, entry.t)
   // Who told of it may have been killed before it could.
   for (const { outcome, workerId, endedAt } of dump.attempts) {
-    if (outcome === 'lost' && workerId !== null) note(accused, workerId, endedAt)
+    // Outside of the run only where the server's clock was set.
+    const within = endedAt >= (entries[0]?.t ?? 0) && endedAt <= (entries.at(-1)?.t ?? 0)
+    if (outcome === 'lost' && workerId !== null && within) note(accused, workerId, endedAt)
   }
   return [...accused].flatMap(([worker, t]): Violation[] => {
     const name = timeline.processOf.get(worker)
@@ -47,6 +49,7 @@ function isSilent({ processes }: Timeline, name: string, t: number, bounds: Boun
   if (life === undefined || life.diedAt <= t + TELLING_MS) return true
   const least = bounds.leaseMs - bounds.beatMs - TELLING_MS
   const silences = [
+    ...life.shaken.map((span) => ({ ...span, least: 0 })),
     ...life.partitioned.map((span) => ({ ...span, least })),
     ...life.frozen.map((span) => {
       const cut = life.cuts.some((at) => at >= span.from - TELLING_MS && at <= span.to)

@@ -13,6 +13,7 @@ export interface Overlap {
 
 /** What the clocks of two processes may differ in what they write down about one instant. */
 const BLUR_MS = 1
+const CLAIM_TO_START_MS = 500
 
 /**
  * I3: attempts of a job do not overlap. Only a process that was frozen past what others can tell from death may go on
@@ -53,17 +54,25 @@ function judge(
   timeline: Timeline,
   bounds: Bounds,
 ): Overlap {
-  // Whichever of the two was frozen is the one that should not have gone on.
-  for (const run of [first, second]) {
-    const life = timeline.processes.get(run.process)
-    for (const span of life?.frozen ?? []) {
-      if (span.from > to || span.to < run.start - bounds.leaseMs) continue
-      const cut = life?.cuts.some((t) => t >= span.from - bounds.graceMs && t <= span.to) === true
-      const enough = cut ? bounds.graceMs : bounds.leaseMs - bounds.beatMs
-      if (Math.min(span.to, to) - span.from < enough) continue
-      const awake = Math.max(0, to - Math.max(from, span.to))
-      return { first, second, ms: awake, tolerated: awake <= bounds.thawMs }
-    }
-  }
-  return { first, second, ms: to - from, tolerated: false }
+  // Whichever of the two was frozen is the one that should not have gone on; frozen twice, the better excuse counts.
+  const awake = [first, second].flatMap((run) => excuses(run, { from, to }, timeline, bounds))
+  const ms = Math.min(to - from, ...awake)
+  return { first, second, ms, tolerated: awake.length > 0 && ms <= bounds.thawMs }
+}
+
+/** How long a run went on awake, for each time its process was frozen for longer than others had to wait. */
+function excuses(
+  run: Run,
+  { from, to }: { from: number; to: number },
+  timeline: Timeline,
+  bounds: Bounds,
+): number[] {
+  const life = timeline.processes.get(run.process)
+  return (life?.frozen ?? []).flatMap((span) => {
+    // Claimed, frozen, and begun on waking up is the same as frozen while it ran.
+    if (span.from > to || span.to < run.start - CLAIM_TO_START_MS) return []
+    const cut = life?.cuts.some((t) => t >= span.from - bounds.graceMs && t <= span.to) === true
+    const enough = cut ? bounds.graceMs : bounds.leaseMs - bounds.beatMs
+    return Math.min(span.to, to) - span.from < enough ? [] : [Math.max(0, to - Math.max(from, span.to))]
+  })
 }

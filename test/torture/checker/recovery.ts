@@ -1,7 +1,7 @@
 import type { Entry } from '../history/entries.ts'
 import type { Bounds, RecoveryClass } from './bounds.ts'
 import type { Check, Evidence, Violation } from './evidence.ts'
-import { meet, nextStart, type ProcessLife, runsAt, type Span, type Timeline } from './timeline.ts'
+import { meet, nextTaken, type ProcessLife, runsAt, type Span, type Timeline } from './timeline.ts'
 
 /** How long it took until a job ran again, or until work went on. */
 export interface Recovery {
@@ -41,15 +41,15 @@ function afterDeaths({ entries, dump }: Evidence, timeline: Timeline, bounds: Bo
     if (life.died !== 'killed' && life.died !== 'ended') continue
     for (const run of runsAt(timeline, life.name, life.diedAt)) {
       if (run.closedBy !== 'death' || settledBy.get(run.job)?.has(run.token) === true) continue
-      const next = nextStart(timeline, run)
+      const next = nextTaken(timeline, run)
       // Settled by others: cancelled, or failed as lost once too often.
       if (next === null && settledBy.has(run.job)) continue
-      const until = next?.start ?? drainedAt
+      const until = next ?? drainedAt
       const trouble = troubleIn(timeline, { from: life.diedAt - bounds.leaseMs, to: until }, life)
       const from = Math.max(life.diedAt, ...trouble.map(({ to }) => (to <= until ? to : life.diedAt)))
       found.push({
         class: trouble.length === 0 ? 'R1' : 'R3',
-        ms: next === null ? Number.POSITIVE_INFINITY : next.start - from,
+        ms: next === null ? Number.POSITIVE_INFINITY : next - from,
         what: `${run.job} (${run.task}) after the death of ${life.name}`,
       })
     }
@@ -68,13 +68,13 @@ function afterSilence({ dump }: Evidence, timeline: Timeline, bounds: Bounds): R
       if (heard || life.diedAt < silence.from + most) continue
       for (const run of runsAt(timeline, life.name, silence.from)) {
         if (settledBy.get(run.job)?.has(run.token) === true) continue
-        const next = nextStart(timeline, run)
+        const next = nextTaken(timeline, run)
         if (next === null && settledBy.has(run.job)) continue
-        const until = next?.start ?? silence.from + most
+        const until = next ?? silence.from + most
         if (troubleIn(timeline, { from: silence.from - bounds.leaseMs, to: until }, life).length > 0) continue
         found.push({
           class: 'R2',
-          ms: next === null ? Number.POSITIVE_INFINITY : next.start - silence.from,
+          ms: next === null ? Number.POSITIVE_INFINITY : next - silence.from,
           what: `${run.job} (${run.task}) after ${life.name} fell silent`,
         })
       }
@@ -107,9 +107,9 @@ function afterDroppedClaims({ entries, dump }: Evidence, timeline: Timeline): Re
       const runs = timeline.runs.get(job) ?? []
       // Named because it was settled, or begun before: nobody waits for it.
       if (runs.some(({ start, process }) => process === drop.c && start < drop.t)) continue
-      const next = runs.find(({ start }) => start > drop.t)
+      const next = runs.find(({ start }) => start > drop.t)?.start
       if (next === undefined && settled.has(job)) continue
-      const until = next?.start ?? Number.POSITIVE_INFINITY
+      const until = next ?? Number.POSITIVE_INFINITY
       if (life === undefined || life.diedAt < until || life.terminatedAt !== null) continue
       if (troubleIn(timeline, { from: drop.t, to: until }, null).length > 0) continue
       found.push({ class: 'R6', ms: until - drop.t, what: `${job} after its claim's answer got lost` })

@@ -19,6 +19,8 @@ export interface ProcessLife {
   readonly partitioned: readonly Span[]
   /** When its sessions of presence were ended from outside. */
   readonly cuts: readonly number[]
+  /** When all its connections were reset again and again, or on a slow line: it could hardly be back within a grace. */
+  readonly shaken: readonly Span[]
   readonly terminatedAt: number | null
 }
 
@@ -42,6 +44,8 @@ export interface Timeline {
   /** Process by id of worker. */
   readonly processOf: ReadonlyMap<string, string>
   readonly runs: ReadonlyMap<string, readonly Run[]>
+  /** When each job was claimed, as far as the claim's answer arrived. */
+  readonly claims: ReadonlyMap<string, readonly number[]>
   /** While the server took no connections. */
   readonly outages: readonly Span[]
   readonly phases: ReadonlyMap<string, number>
@@ -53,6 +57,7 @@ export function buildTimeline(entries: readonly Entry[]): Timeline {
     processes,
     processOf: workersOf(entries),
     runs: runsOf(entries, processes),
+    claims: claimsOf(entries),
     outages: spansOf(
       entries.filter(({ e }) => e === 'pgstop'),
       entries.filter(({ e }) => e === 'pgstart'),
@@ -75,9 +80,13 @@ export function runsAt(timeline: Timeline, process: string, t: number): Run[] {
   )
 }
 
-/** The next start of the same job, wherever. */
-export function nextStart(timeline: Timeline, run: Run): Run | null {
-  return timeline.runs.get(run.job)?.find((other) => other.start > run.start && other !== run) ?? null
+/** When the same job was taken again, wherever: claimed, or begun; null for never. */
+export function nextTaken({ runs, claims }: Timeline, run: Run): number | null {
+  const begun = runs.get(run.job)?.find((other) => other.start > run.start && other !== run)?.start
+  // Whoever claimed it may have died before it could begin; that is a death of its own.
+  const claimed = claims.get(run.job)?.find((t) => t > run.start)
+  const taken = Math.min(begun ?? Infinity, claimed ?? Infinity)
+  return taken === Infinity ? null : taken
 }
 
 function livesOf(entries: readonly Entry[]): Map<string, ProcessLife> {
@@ -110,9 +119,36 @@ function lifeOf(name: string, list: readonly Entry[]): ProcessLife {
       killed !== undefined ? 'killed' : exit === undefined ? null : down === undefined ? 'ended' : 'stopped',
     frozen: spansOf(at('sigstop'), at('sigcont', 'kill9')),
     partitioned: spansOf(at('partition'), at('heal')),
+    shaken: shakenIn(list),
     cuts: at('cut').map(({ t }) => t),
     terminatedAt: at('term')[0]?.t ?? null,
   }
+}
+
+/** How long after a reset a process is excused that was reset twice, or is on a slow line. */
+const SHAKEN_MS = 4_000
+
+function shakenIn(list: readonly Entry[]): Span[] {
+  const resets = list.filter(({ e }) => e === 'reset')
+  return resets.flatMap(({ t }) => {
+    const again = list.some(
+      (entry) => /^(reset|drop)$/.test(entry.e) && Math.abs(entry.t - t) < SHAKEN_MS && entry.t !== t,
+    )
+    const slow = list.findLast((entry) => entry.e === 'delay' && entry.t <= t + SHAKEN_MS)
+    const isSlow = slow?.e === 'delay' && (slow.ms > 0 || slow.t > t)
+    return again || isSlow ? [{ from: t, to: t + SHAKEN_MS }] : []
+  })
+}
+
+function claimsOf(entries: readonly Entry[]): Map<string, number[]> {
+  const claims = new Map<string, number[]>()
+  for (const entry of entries) {
+    if (entry.e !== 'claim') continue
+    const known = claims.get(entry.j)
+    if (known === undefined) claims.set(entry.j, [entry.t])
+    else known.push(entry.t)
+  }
+  return claims
 }
 
 function spansOf(begins: readonly Entry[], ends: readonly Entry[]): Span[] {

@@ -1,6 +1,7 @@
-import { readdirSync, readFileSync, rmSync } from 'node:fs'
+import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { type EmbeddedVersion, findBinaries } from '../../../src/embedded/binaries.ts'
 import { createCluster, type Launch, startCluster, stopServer } from '../../../src/embedded/cluster.ts'
 import { readPassword, urlOf, withConnection } from '../../../src/embedded/connection.ts'
@@ -17,14 +18,17 @@ export type StopMode = 'fast' | 'immediate'
  * hard, loses nothing that was acknowledged; only the machine must not lose power.
  */
 export class TortureServer {
-  readonly #launch: Launch
+  #launch: Launch
   readonly #password: string
   #postmaster: Postmaster | null
   readonly #forget: () => void
   #up = true
+  readonly #settings: Readonly<Record<string, string>>
+  #access: string | undefined
 
   private constructor(launch: Launch, password: string, postmaster: Postmaster) {
     this.#launch = launch
+    this.#settings = launch.settings
     this.#password = password
     this.#postmaster = postmaster
     const onExit = (): void => this.#abandon()
@@ -119,6 +123,21 @@ export class TortureServer {
       }
     }
     await this.accepting()
+  }
+
+  /**
+   * Restarts it with settings that differ from those it was made with.
+   *
+   * @param access - lines of pg_hba.conf that hold beside those it was made with
+   */
+  async reconfigure(settings: Readonly<Record<string, string>>, access: readonly string[]): Promise<void> {
+    const { place } = this.#launch
+    const path = join(place.data, 'pg_hba.conf')
+    this.#access ??= readFileSync(path, 'utf8')
+    writeFileSync(path, [this.#access, ...access, ''].join('\n'))
+    await this.stop('fast')
+    this.#launch = { ...this.#launch, settings: { ...this.#settings, ...settings } }
+    await this.startAgain()
   }
 
   /** Resolves once it takes connections. */

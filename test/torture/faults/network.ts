@@ -30,6 +30,22 @@ export function partition(fromMs: number, toMs: number, ...directions: readonly 
   }
 }
 
+/** Pulls the network cable of a worker for about so long. */
+export function unplug(fromMs: number, toMs: number): Fault {
+  return async (stage) => {
+    const child = victim(stage)
+    const { plug } = stage.surroundings
+    if (child === null || plug === undefined) return
+    child.busy = true
+    stage.history.write({ e: 'partition', c: child.name, how: 'cable' })
+    plug(child.name, false)
+    await pause(stage.random.integer(fromMs, toMs), stage.over)
+    plug(child.name, true)
+    stage.history.write({ e: 'heal', c: child.name })
+    child.busy = false
+  }
+}
+
 /** Ends all connections of a worker at once, without a word. */
 export const reset: Fault = async (stage) => {
   const aim = target(stage)
