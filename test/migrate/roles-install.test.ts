@@ -4,6 +4,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { migrate, pendingMigrations, printSql } from '../../src/migrate/migrate.ts'
 import { applyRoles, printRoles } from '../../src/migrate/roles.ts'
 import { sqlFiles } from '../../src/migrate/sql-source.ts'
+import { cli } from '../cli/run-cli.ts'
 import { createDatabase, type TestDatabase } from '../support/postgres.ts'
 import { openSession } from '../support/session.ts'
 import { dropRoles } from './roles-support.ts'
@@ -183,6 +184,27 @@ describe('roles', () => {
     )
     expect(row).toEqual({ owner: `${schema}_owner` })
     await other.drop()
+  })
+})
+
+describe('celeriac migrate', () => {
+  test('prints the roles, makes them with --apply, and says what comes next', async () => {
+    const named = ['--schema', schema, '--database', database.url]
+    const printed = await cli(['migrate', '--roles', '--schema', schema])
+    expect(printed).toMatchObject({ exitCode: 0, stdout: printRoles(schema) })
+    const made = await cli(['migrate', '--roles', '--apply', ...named])
+    expect(made).toMatchObject({ exitCode: 0, stdout: expect.stringContaining(`${schema}_producer\n`) })
+    expect(made.stderr).toContain('celeriac migrate')
+  })
+
+  test.each([
+    [['--apply'], '--apply goes with --roles'],
+    [['--print', '--roles'], 'give one of --print and --roles'],
+    [['--prefix', 'shop'], '--prefix goes with --roles or --tenants'],
+    [['--roles', '--prefix', 'x"; drop role'], 'may contain only'],
+  ])('refuses %j', async (flags, problem) => {
+    const ended = await cli(['migrate', ...flags])
+    expect(ended).toMatchObject({ exitCode: 2, stderr: expect.stringContaining(problem) })
   })
 })
 
