@@ -8,8 +8,8 @@ import { CeleriacError } from '../base/errors.ts'
 import { assertSchemaName } from '../base/names.ts'
 import { connectFailed, type DatabaseInput, isOutcomeUnknown, poolConfig, serverOf } from './connection.ts'
 import { type Client, Connections, type Leak } from './connections.ts'
-import { denied } from './denied.ts'
-import { faultOf, isNameLost, isUnanswered, sqlStateOf } from './fault.ts'
+import { explain } from './explain.ts'
+import { faultOf, isNameLost, isUnanswered } from './fault.ts'
 import { detectPooler, type Pooler } from './pooler.ts'
 import { limitsOf, type SessionLimits } from './session-config.ts'
 
@@ -272,22 +272,7 @@ export class Database implements Executor {
   }
 
   #explain(error: unknown, unanswered: boolean): unknown {
-    if (error instanceof CeleriacError || !(error instanceof Error)) return error
-    const config = this.#config()
-    const state = sqlStateOf(error)
-    const { server, role, database } = serverOf(config)
-    if (state === '42P01' || state === '42883' || state === '3F000') {
-      if (!error.message.includes(this.schema)) return error
-      return new CeleriacError('NOT_MIGRATED', { schema: this.schema, database, server }, { cause: error })
-    }
-    if (state === '42501') {
-      const { action, remedy } = denied(error, this.schema)
-      return new CeleriacError('PERMISSION_DENIED', { role, action, remedy }, { cause: error })
-    }
-    if (state === '25006') return new CeleriacError('READ_ONLY', { server }, { cause: error })
-    // A server that is out of space or memory answers; its own words say more.
-    if (/^53[^3]/.test(state)) return error
-    return faultOf(error) === 'connection' ? connectFailed(config, error, unanswered) : error
+    return explain(error, { config: this.#config(), schema: this.schema }, unanswered)
   }
 
   #config(): pg.PoolConfig {
