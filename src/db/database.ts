@@ -152,7 +152,7 @@ export class Database implements Executor {
   async take(): Promise<TakenClient> {
     const connections = await this.#open()
     const client = await connections.acquire().catch((error: unknown) => {
-      throw this.#explain(error, false)
+      throw this.explain(error)
     })
     return { client, giveBack: (error) => connections.release(client, error) }
   }
@@ -199,8 +199,8 @@ export class Database implements Executor {
   }
 
   /** The error of a driver as ours where a user can do something about it; any other is returned as it is. */
-  explain(error: unknown): unknown {
-    return this.#explain(error, false)
+  explain(error: unknown, unanswered = false): unknown {
+    return explain(error, { config: this.#config(), schema: this.schema }, unanswered)
   }
 
   /** Closes the pool if it is our own; one that was given to us stays open. */
@@ -216,7 +216,7 @@ export class Database implements Executor {
     try {
       client = await connections.acquire()
     } catch (error) {
-      throw this.#explain(error, false)
+      throw this.explain(error)
     }
     try {
       const result = await work(client)
@@ -224,7 +224,7 @@ export class Database implements Executor {
       return result
     } catch (error) {
       connections.release(client, causeOf(error))
-      throw this.#explain(error, isUnanswered(error))
+      throw this.explain(error, isUnanswered(error))
     }
   }
 
@@ -239,7 +239,7 @@ export class Database implements Executor {
         result = await work({ query: (statement) => this.#send(client, statement) })
       } catch (error) {
         // What the server has not been asked to commit, it never will.
-        if (faultOf(error) === 'connection') throw this.#explain(error, false)
+        if (faultOf(error) === 'connection') throw this.explain(error)
         await client.query({ text: 'rollback', ...this.#deadline() }).catch(() => undefined)
         throw error
       }
@@ -262,17 +262,13 @@ export class Database implements Executor {
   async #detect(asked: Promise<pg.PoolConfig>): Promise<Pooler> {
     const config = await asked
     const pooler = await detectPooler(config).catch((error: unknown) => {
-      throw faultOf(error) === 'connection' ? connectFailed(config, error) : this.#explain(error, false)
+      throw faultOf(error) === 'connection' ? connectFailed(config, error) : this.explain(error)
     })
     if (!pooler.prepares) this.#named = false
     if (pooler.kind === 'statement') {
       throw new CeleriacError('POOLER_UNSUPPORTED', { server: serverOf(config).server })
     }
     return pooler
-  }
-
-  #explain(error: unknown, unanswered: boolean): unknown {
-    return explain(error, { config: this.#config(), schema: this.schema }, unanswered)
   }
 
   #config(): pg.PoolConfig {
