@@ -19,10 +19,21 @@ set enable_seqscan = off
 as $$
 declare
   v_now timestamptz := celeriac.clock();
+  v_given boolean := p_batch @? '$[*][0].givenId';
+  v_batch jsonb := p_batch;
   v_inserted uuid[];
   v_earliest timestamptz;
   v_sent bigint;
 begin
+  -- order: an insert waits for whoever else inserts or changes that id; so in id order, and not for ids that are there.
+  if v_given then
+    v_batch := (
+      select coalesce(jsonb_agg(jsonb_build_array(entry -> 0, jsonb_build_array(job)) order by (job ->> 0)::uuid), '[]')
+      from jsonb_array_elements(p_batch) as entry, jsonb_array_elements(entry -> 1) as job
+      where not exists (select from celeriac.jobs as taken where taken.id = (job ->> 0)::uuid)
+    );
+  end if;
+
   with inserted as (
     insert into celeriac.jobs (
       id, run_at, enqueued_at, expires_at, root_id, parent_id, max_attempts, priority, queue, task, args, options, labels
@@ -49,7 +60,7 @@ begin
         entry -> 0 -> 'labels' as labels,
         (entry -> 0 ->> 'rootId')::uuid as root_id,
         (entry -> 0 ->> 'parentId')::uuid as parent_id
-      from jsonb_array_elements(p_batch) as entry
+      from jsonb_array_elements(v_batch) as entry
       -- planner: keeps the shape a subquery of its own, read once per shape and not once per job.
       offset 0
     ) as shape
@@ -75,7 +86,7 @@ begin
 
   -- Only an id that a caller chose can be that of a settled job. Looked up after the insert: from then on nobody else
   -- can bring the id back, and a settle that was under way when this began is visible by now.
-  if p_batch @? '$[*][0].givenId' then
+  if v_given then
     with taken as (
       delete from celeriac.jobs as job
       where job.id = any (array (select result.id from celeriac.results as result where result.id = any (v_inserted)))

@@ -29,7 +29,14 @@ begin
   using mine
   where result.id = mine.id and result.settled_at = mine.settled_at;
   get diagnostics v_removed = row_count;
-  delete from celeriac.attempts as attempt where attempt.job_id = any (p_ids);
+  with mine as materialized (
+    select attempt.job_id, attempt.token, attempt.ended_at from celeriac.attempts as attempt
+    where attempt.job_id = any (p_ids)
+    order by attempt.job_id, attempt.token for update
+  )
+  delete from celeriac.attempts as attempt
+  using mine
+  where attempt.job_id = mine.job_id and attempt.token = mine.token and attempt.ended_at = mine.ended_at;
   return v_marked + v_removed;
 end
 $$;

@@ -12,6 +12,7 @@ set enable_seqscan = off
 as $$
 declare
   v_now timestamptz := celeriac.clock();
+  v_found uuid[];
   v_killed uuid[];
 begin
   with mine as materialized (
@@ -30,15 +31,24 @@ begin
     from mine
     where worker_id is not null and (options is null or not options ? 'forget')
   )
-  select array_agg(mine.id) into v_killed from mine where mine.worker_id is not null;
+  select array_agg(mine.id), array_agg(mine.id) filter (where mine.worker_id is not null) into v_found, v_killed from mine;
 
   perform pg_notify(celeriac.channel(), 'k ' || id) from unnest(v_killed) as id;
 
+  -- order: only what is locked already; one that came back meanwhile would be locked too late.
+  perform celeriac.cancel_jobs(v_found, coalesce(p_reason, 'killed'));
+
   return query
   select
-    cancelled.job_id,
-    case when cancelled.outcome = 'cancelled' and cancelled.job_id = any (v_killed) then 'killed' else cancelled.outcome end
-  from celeriac.cancel_jobs(p_ids, coalesce(p_reason, 'killed')) as cancelled;
+    given.id,
+    case
+      when given.id = any (v_killed) then 'killed'
+      when given.id = any (v_found) then 'cancelled'
+      when exists (select from celeriac.results as result where result.id = given.id)
+        or exists (select from celeriac.jobs as job where job.id = given.id) then 'settled'
+      else 'unknown'
+    end
+  from (select distinct id from unnest(p_ids) as id) as given;
 end
 $$;
 comment on function celeriac.kill_jobs(uuid[], text) is 'Ends jobs at once: a running one is taken away from its worker, whose handler is fenced from then on, and cancelled like one that has not begun.';

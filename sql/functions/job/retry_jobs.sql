@@ -47,6 +47,7 @@ begin
       greatest(max_attempts, attempt - snoozes - losses + 1), snoozes, losses, priority, queue, task, args, options, labels,
       progress
     from removed
+    order by id
     on conflict do nothing
     returning id, queue
   )

@@ -72,7 +72,10 @@ begin
   ));
   get diagnostics v_count = row_count;
   deleted := deleted + v_count;
-  delete from celeriac.attempts_default as attempt where attempt.ended_at < v_horizon;
+  delete from celeriac.attempts_default as attempt
+  where attempt.ctid = any (array (
+    select old.ctid from celeriac.attempts_default as old where old.ended_at < v_horizon for update skip locked
+  ));
   delete from celeriac.listeners as listener where listener.expires_at < v_now - interval '1 hour';
 
   -- Last: from here to the end of the transaction nobody else can settle.

@@ -97,9 +97,12 @@ begin
   left join celeriac.workers as worker on worker.id = dead.id
   where (select count(*) from woken) >= 0 and (select count(*) from told) >= 0;
 
-  -- One whose jobs are not all taken away (somebody else holds a row) stays, declared dead.
+  -- One whose jobs are not all taken away (somebody else holds a row) stays, declared dead. So does one whose row is
+  -- held: whoever leaves locks it first and then waits for the jobs that are locked here.
   delete from celeriac.workers as worker
-  where worker.id = any (v_dead)
+  where worker.id = any (array (
+      select dead.id from celeriac.workers as dead where dead.id = any (v_dead) order by dead.id for update skip locked
+    ))
     and not exists (select from celeriac.jobs as job where job.worker_id = worker.id);
 end
 $$;

@@ -1,0 +1,197 @@
+import { describe, expect, test } from 'vitest'
+import { useDatabase } from '../support/postgres.ts'
+import { openSession, type Session } from '../support/session.ts'
+import { until } from '../support/until.ts'
+import { aSituation, clear, placesOf, REMOVING, type Situation, VERBS } from './row-races.ts'
+
+const database = useDatabase()
+const MINUTE = 60_000
+const names = Object.keys(VERBS)
+
+/** One row of a situation, locked by somebody whom both verbs have to wait for, or pass. */
+const HOLDS: Readonly<Record<string, (session: Session, situation: Situation) => Promise<unknown>>> = {
+  'a running job': (session, { running }) =>
+    session.query('select from celeriac.jobs where id = $1 for update', [running]),
+  'a pending job': (session, { pending }) =>
+    session.query('select from celeriac.jobs where id = $1 for update', [pending]),
+  'the worker': (session, { worker }) =>
+    session.query('select from celeriac.workers where id = $1 for update', [worker]),
+  'a result': (session, { settled }) =>
+    session.query('select from celeriac.results where id = $1 for update', [settled]),
+  'an attempt': (session, { settled }) =>
+    session.query('select from celeriac.attempts where job_id = $1 for update', [settled]),
+  'an id that is being inserted': (session, { fresh, queue }) =>
+    session.query(
+      `insert into celeriac.jobs (id, enqueued_at, queue, task, args) values ($1, now(), $2, 'work', '[]')`,
+      [fresh[1], queue],
+    ),
+}
+
+/** A call under way, and how it ended. */
+interface Call {
+  readonly session: Session
+  ended: boolean
+  readonly outcome: Promise<unknown>
+}
+
+function begin(session: Session, verb: string, situation: Situation): Call {
+  doing.set(session.pid, verb)
+  const call: Call = {
+    session,
+    ended: false,
+    outcome: (VERBS[verb]?.(session, situation) ?? Promise.reject(new Error(`no verb ${verb}`))).then(
+      () => null,
+      (error: unknown) => new Error(`${verb}: ${shown(error)}`),
+    ),
+  }
+  void call.outcome.then(() => {
+    call.ended = true
+  })
+  return call
+}
+
+/** Waits until a call stands before a lock, or is over. */
+async function blockedOrOver(call: Call): Promise<void> {
+  await until(
+    async () => {
+      if (call.ended) return true
+      const [row] = await database.query<{ blocked: boolean }>(
+        `select wait_event_type = 'Lock' as blocked from pg_stat_activity where pid = $1`,
+        [call.session.pid],
+      )
+      return row?.blocked === true || call.ended
+    },
+    { every: 1, what: 'a call that waits for a lock' },
+  )
+}
+
+/** What each session does, by its process id: the server names only those. */
+const doing = new Map<number, string>()
+
+function shown(error: unknown): string {
+  const { code, message, where, detail } = error as Record<string, unknown>
+  const known = String(detail ?? '').replaceAll(
+    /process (\d+)/gi,
+    (_, pid: string) => doing.get(Number(pid)) ?? pid,
+  )
+  return `${code}: ${message} ${known} ${where ?? ''}`
+}
+
+/**
+ * `one` comes to the held row first and `two` from the other end; then the row is let go.
+ *
+ * @returns what went wrong; null when `one` has no need of that row
+ */
+async function race(
+  [holder, left, right]: readonly [Session, Session, Session],
+  [one, two]: readonly [string, string],
+  hold: string,
+): Promise<string[] | null> {
+  const what = `${one} and ${two} on ${hold}`
+  const situation = await aSituation(database, what, { prunable: hold !== 'an attempt' })
+  await holder.query('begin')
+  await HOLDS[hold]?.(holder, situation)
+  const first = begin(left, one, situation)
+  await blockedOrOver(first)
+  const stood = !first.ended
+  const second = stood ? begin(right, two, { ...situation, ids: [...situation.ids].reverse() }) : first
+  await blockedOrOver(second)
+  await holder.query('rollback')
+  const errors = (await Promise.all([first.outcome, second.outcome])).filter((error) => error !== null)
+  const places = await placesOf(database, situation.ids)
+  await clear(database)
+  const wrong = [
+    ...errors.map((error) => `${what}: ${String(error)}`),
+    ...places
+      .filter(({ id, places: n }) => n > 1 || (n === 0 && !mayBeNowhere(id, situation, [one, two])))
+      .map(({ id, places: n }) => `${what}: ${id} is in ${n} places`),
+  ]
+  return stood || wrong.length > 0 ? wrong : null
+}
+
+function mayBeNowhere(id: string, { fresh }: Situation, verbs: readonly string[]): boolean {
+  return verbs.some((verb) => REMOVING.has(verb)) || (fresh.includes(id) && !verbs.includes('enqueue'))
+}
+
+describe.each(names)('%s', (one) => {
+  test(
+    'and any other verb on the same rows end in order, whoever comes first (F-52)',
+    async () => {
+      await using holder = await openSession(database.url)
+      await using left = await openSession(database.url)
+      await using right = await openSession(database.url)
+      const wrong: string[] = []
+      for (const hold of Object.keys(HOLDS)) {
+        for (const two of names) {
+          const found = await race([holder, left, right], [one, two], hold)
+          if (found === null) break
+          wrong.push(...found)
+        }
+      }
+      expect(wrong).toEqual([])
+    },
+    2 * MINUTE,
+  )
+})
+
+/** Numbers that look random and are the same in every run. */
+function seeded(seed: number): (below: number) => number {
+  let state = seed
+  return (below) => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0
+    return Math.floor((state / 2 ** 32) * below)
+  }
+}
+
+function shuffled(ids: readonly string[], random: (below: number) => number): string[] {
+  const left = [...ids]
+  return ids.map(() => left.splice(random(left.length), 1)[0] ?? '')
+}
+
+const SESSIONS = 8
+const CALLS = 150
+
+test(
+  'any verbs at random on overlapping rows in any order end without a deadlock (F-52)',
+  async () => {
+    const situations = [await aSituation(database, 'random-0'), await aSituation(database, 'random-1')]
+    const ids = situations.flatMap((one) => one.ids)
+    const codes = await Promise.all(
+      Array.from({ length: SESSIONS }, async (_, seat) => {
+        await using session = await openSession(database.url)
+        const random = seeded(seat + 1)
+        const failed: string[] = []
+        for (let count = 0; count < CALLS; count += 1) {
+          const situation = situations[random(situations.length)]
+          const verb = names[random(names.length)]
+          if (situation === undefined || verb === undefined) continue
+          // What others have removed runs again: the rows are never used up.
+          if (random(3) === 0) await revive(session, situation, ids[random(ids.length)])
+          const some = shuffled(ids, random).slice(0, 2 + random(ids.length))
+          const error = await begin(session, verb, { ...situation, ids: some }).outcome
+          if (error !== null) failed.push(String(error))
+        }
+        return failed
+      }),
+    )
+    expect(codes.flat()).toEqual([])
+  },
+  2 * MINUTE,
+)
+
+/** Lets a job that is nowhere any more run under the situation's worker. */
+async function revive(session: Session, { worker, queue }: Situation, id: string | undefined): Promise<void> {
+  await session.query(
+    `insert into celeriac.workers (id, name, host, pid, version, queues, tasks, concurrency, started_at, heartbeat_at,
+        postmaster_started_at, lost_at)
+      values ($1, 'w', 'h', 1, '0', '{}', '{}', 1, now(), now(), now(), now()) on conflict do nothing`,
+    [worker],
+  )
+  await session.query('select celeriac.enqueue_jobs($1)', [
+    JSON.stringify([[{ queue, task: 'work', givenId: true }, [[id, []]]]]),
+  ])
+  await session.query(
+    'update celeriac.jobs set worker_id = $2, token = token + 1 where id = $1 and worker_id is null',
+    [id, worker],
+  )
+}
