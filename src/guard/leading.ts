@@ -2,6 +2,8 @@
 const LEADERLESS_MS = { least: 1_200, spread: 300 } as const
 /** Who hears nothing does not know whether anybody leads, and tries now and then. */
 const DEAF_MS = { least: 1_500, spread: 1_000 } as const
+/** Anybody can say that he leads: a round now and then needs no leave. */
+const PATROL_MS = { least: 25_000, spread: 10_000 } as const
 
 /**
  * Whether this process does the maintenance. Whoever leads says so with every round; who does not hear it any more
@@ -13,6 +15,7 @@ export class Leading {
   #leads = false
   #hearing = false
   #quietUntil = performance.now() + pause(LEADERLESS_MS)
+  #patrolAt = performance.now() + pause(PATROL_MS)
 
   /** @param begins - told when it begins to lead */
   constructor(begins: () => void) {
@@ -39,13 +42,15 @@ export class Leading {
   }
 
   watch(now: number): void {
-    if (now < this.#quietUntil) return
+    const patrols = now >= this.#patrolAt
+    if (patrols) this.#patrolAt = now + pause(PATROL_MS)
+    if (now < this.#quietUntil && !(patrols && !this.#leads)) return
+    const onlyOnce = now < this.#quietUntil || !this.#hearing
     const begins = !this.#leads
     this.#leads = true
-    // Who is not heard leads for one round only, and asks again after the next pause.
     this.#quietUntil = Number.POSITIVE_INFINITY
     if (begins) this.#begins()
-    if (!this.#hearing) this.#wait()
+    if (onlyOnce) this.#wait()
   }
 
   #wait(): void {

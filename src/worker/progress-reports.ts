@@ -2,8 +2,11 @@ import type { Codec } from '../base/json.ts'
 import { encodeResult } from '../base/json.ts'
 import { reportProgress } from '../db/calls/job.ts'
 import type { Database } from '../db/database.ts'
+import { faultOf } from '../db/fault.ts'
 import type { Attempt } from './attempt.ts'
 
+/** How often a report is sent whose row somebody holds; each time the server waits for a while. */
+const TRIES = 10
 /** A job's progress is written at most this often. */
 const PAUSE_MS = 50
 
@@ -65,17 +68,24 @@ export class ProgressReports {
 
   async #write(reports: ReadonlyMap<Attempt, string>): Promise<void> {
     try {
-      const lost = await reportProgress(
-        this.#database,
-        this.#workerId(),
-        Array.from(reports, ([attempt, value]) => ({ jobId: attempt.id, token: attempt.token, value })),
-      )
-      const gone = new Set(lost)
-      for (const { id, token } of reports.keys()) if (gone.has(id)) this.#lost(id, token)
+      const lost = new Set(await this.#store(reports))
+      for (const { id, token } of reports.keys()) if (lost.has(id)) this.#lost(id, token)
     } catch {
       // Progress is for watchers: a later report makes up for one that an outage has swallowed.
     } finally {
       this.#sent.delete(reports)
+    }
+  }
+
+  /** A row that somebody holds for a moment is waited for, since this may be the last report. */
+  async #store(reports: ReadonlyMap<Attempt, string>): Promise<readonly string[]> {
+    const rows = Array.from(reports, ([{ id, token }, value]) => ({ jobId: id, token, value }))
+    for (let tries = 1; ; tries += 1) {
+      try {
+        return await reportProgress(this.#database, this.#workerId(), rows)
+      } catch (error) {
+        if (faultOf(error) !== 'busy' || tries === TRIES) throw error
+      }
     }
   }
 }

@@ -39,6 +39,7 @@ describe.each(Object.keys(STATISTICS) as (keyof typeof STATISTICS)[])('with stat
     // Nobody may analyse the tables in the meantime.
     await database.query('alter table celeriac.jobs set (autovacuum_enabled = off)')
     await STATISTICS[kind](database)
+    await aWorker(database, { id: worker })
     session = await openSession(database.url)
     await session.query(`load 'auto_explain'`)
     await session.query(`
@@ -106,8 +107,8 @@ describe.each(Object.keys(STATISTICS) as (keyof typeof STATISTICS)[])('with stat
     const ids = [randomUUID(), randomUUID()]
     const found = await plansOf(async () => {
       await session.query(
-        `select * from celeriac.record_heartbeat($1, 1, false, false, '{}', '{}', $2, '{1,1}', true)`,
-        [worker, ids],
+        `select * from celeriac.record_heartbeat($1, 1, false, false, '{}', '{}', $2, 3000)`,
+        [worker, JSON.stringify(ids.map((id) => [id, 1]))],
       )
       await session.query(`select celeriac.report_progress($1, $2, '{1,1}', '{1,1}')`, [worker, ids])
     })
