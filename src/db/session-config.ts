@@ -54,6 +54,17 @@ const RELIED_ON = [
   'IntervalStyle=postgres',
 ]
 
+/**
+ * A client that vanishes with its host or its network says nothing. The server would keep its session for hours, with
+ * whatever locks a transaction of it holds; so it is asked every few seconds.
+ */
+const NOTICED_WHEN_GONE = [
+  'tcp_keepalives_idle=5',
+  'tcp_keepalives_interval=2',
+  'tcp_keepalives_count=3',
+  'tcp_user_timeout=10000',
+]
+
 /** The limits of a role's statements. */
 export function limitsOf({ role, limits }: SessionPurpose): SessionLimits {
   const resolved = { ...(LIMITS[role] ?? OTHER_LIMITS), ...limits }
@@ -138,6 +149,7 @@ function settingsOf(purpose: SessionPurpose): string {
   const { statementMs, lockMs, idleInTransactionMs } = limitsOf(purpose)
   const settings = [
     ...RELIED_ON,
+    ...NOTICED_WHEN_GONE,
     `statement_timeout=${statementMs}`,
     `lock_timeout=${lockMs}`,
     `idle_in_transaction_session_timeout=${idleInTransactionMs}`,

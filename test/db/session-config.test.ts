@@ -62,6 +62,27 @@ describe('a connection of ours', () => {
     })
   })
 
+  test('F-41b: is ended by the server within seconds when its host is gone, with the locks it holds', async () => {
+    const names = [
+      'tcp_keepalives_idle',
+      'tcp_keepalives_interval',
+      'tcp_keepalives_count',
+      'tcp_user_timeout',
+    ]
+    const one = new Database({ source: database.url, schema: 'celeriac', maxConnections: 2 })
+    onTestFinished(() => one.close())
+    const rows = await one.query({
+      text: 'select name, setting from pg_settings where name = any ($1)',
+      values: [names],
+    })
+    expect(Object.fromEntries(rows.map(({ name, setting }) => [name, setting]))).toEqual({
+      tcp_keepalives_idle: '5',
+      tcp_keepalives_interval: '2',
+      tcp_keepalives_count: '3',
+      tcp_user_timeout: '10000',
+    })
+  })
+
   test('has the settings that its URL gives it', async () => {
     const url = new URL(database.url)
     url.searchParams.set('options', '-c statement_timeout=1234 -c lock_timeout=56')
