@@ -193,6 +193,20 @@ describe('I3 no overlap', () => {
     expect(figures).toMatchObject({ overlapping: 0, tolerated: 1 })
   })
 
+  test('tolerates one that could not hear that it is out of reach, and no other', () => {
+    const cutOff = (): Story =>
+      both()
+        .at(100, 'driver', { e: 'partition', c: 'a', how: 'both' })
+        .done(25_000, 'heal', 'a')
+        .end(17_300, 'a', 'j', 1)
+    const blocked = cutOff()
+      .enqueued('k')
+      .start(16_000, 'a', 'k', 1, { task: 'block' })
+      .end(17_200, 'a', 'k', 1)
+    expect(blocked.settled(17_300, 'a', 'k', 1).result('k', 'a', 1).verdict()).toEqual([])
+    expect(cutOff().verdict()).toEqual(['I3 overlap'])
+  })
+
   test('takes the better excuse of a process that was frozen twice, the last time for good', () => {
     const twice = both().done(5, 'sigstop', 'a').done(9, 'sigcont', 'a').done(100, 'sigstop', 'a')
     expect(twice.done(17_900, 'kill9', 'a').verdict()).toEqual([])

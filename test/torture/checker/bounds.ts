@@ -3,6 +3,8 @@ export interface Bounds {
   /** Silence after which others may take a worker's jobs. */
   readonly leaseMs: number
   readonly beatMs: number
+  /** How long before the end of its lease a worker that is not heard stops. */
+  readonly fenceBeforeMs: number
   /** How long a presence lock must be free before it counts. */
   readonly graceMs: number
   /** What a thawed process may still do before it knows. */
@@ -33,6 +35,7 @@ export type RecoveryClass = 'R1' | 'R2' | 'R3' | 'R4' | 'R6' | 'R7'
 export const BOUNDS: Bounds = {
   leaseMs: 15_000,
   beatMs: 3_000,
+  fenceBeforeMs: 5_000,
   graceMs: 1_500,
   thawMs: 250,
   maxLosses: 3,

@@ -1,6 +1,6 @@
 import type { Bounds } from './bounds.ts'
 import type { Check, Violation } from './evidence.ts'
-import type { Run, Timeline } from './timeline.ts'
+import type { Run, Span, Timeline } from './timeline.ts'
 
 /** Two attempts of one job at the same time. */
 export interface Overlap {
@@ -55,7 +55,10 @@ function judge(
   bounds: Bounds,
 ): Overlap {
   // Whichever of the two was frozen is the one that should not have gone on; frozen twice, the better excuse counts.
-  const awake = [first, second].flatMap((run) => excuses(run, { from, to }, timeline, bounds))
+  const awake = [first, second].flatMap((run) => [
+    ...excuses(run, { from, to }, timeline, bounds),
+    ...(isDeaf(run, { from, to }, timeline, bounds) ? [0] : []),
+  ])
   const ms = Math.min(to - from, ...awake)
   return { first, second, ms, tolerated: awake.length > 0 && ms <= bounds.thawMs }
 }
@@ -75,4 +78,23 @@ function excuses(
     const enough = cut ? bounds.graceMs : bounds.leaseMs - bounds.beatMs
     return Math.min(span.to, to) - span.from < enough ? [] : [Math.max(0, to - Math.max(from, span.to))]
   })
+}
+
+/**
+ * Out of reach for so long that it was told to stop, but its loop was blocked by a handler, so that it could not hear:
+ * what the policy `kill` is for.
+ */
+function isDeaf(run: Run, { from, to }: Span, timeline: Timeline, bounds: Bounds): boolean {
+  const life = timeline.processes.get(run.process)
+  const silent = life?.partitioned.some(
+    (span) => span.from <= from - (bounds.leaseMs - bounds.fenceBeforeMs) && span.to >= from,
+  )
+  if (silent !== true) return false
+  for (const runs of timeline.runs.values()) {
+    for (const other of runs) {
+      const blocks = other.task === 'block' && other.process === run.process
+      if (blocks && other.start <= from && other.close >= to - bounds.thawMs) return true
+    }
+  }
+  return false
 }
