@@ -39,7 +39,7 @@ app.task('hang', { bind: true }, async (job) => {
 app.task('pay', { bind: true }, (job, n: number) =>
   job.transaction(async (tx) => {
     await tx.query('insert into effects (job_id, attempt) values ($1, $2)', [job.id, job.attempt])
-    await tx.query('select pg_sleep(random() / 50)')
+    await tx.query('select pg_sleep(random() / 5)')
     return n
   }),
 )
