@@ -161,3 +161,19 @@ export function goodDay(): Story {
     .result('one', 'a', 1)
     .result('two', 'b', 1)
 }
+
+/** A job that ran in `a`, whose process was killed at 20, and again in `b`. */
+export function killed(again = 2_000): Story {
+  return new Story()
+    .worker('a')
+    .worker('b')
+    .enqueued('j')
+    .start(10, 'a', 'j', 1)
+    .done(20, 'kill9', 'a')
+    .exit(21, 'a', null)
+    .attempt(again - 50, 'j', 'a', 1, 'lost')
+    .start(again, 'b', 'j', 3, { a: 2 })
+    .end(again + 10, 'b', 'j', 3)
+    .settled(again + 11, 'b', 'j', 2)
+    .result('j', 'b', 3, { attempt: 2, losses: 1 })
+}
