@@ -56,7 +56,11 @@ async function* checkVersion(
   state: { installed: boolean; current: boolean },
 ): AsyncGenerator<Finding> {
   const { schema } = database
-  const pending = await tried(() => pendingMigrations({ database: input, schema }))
+  const pending = await tried(() =>
+    pendingMigrations({ database: input, schema }).catch((error: unknown) => {
+      throw database.explain(error)
+    }),
+  )
   if ('status' in pending) {
     yield { check: 'schema', ...pending }
     return

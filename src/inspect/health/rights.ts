@@ -24,8 +24,9 @@ const TELLING: Readonly<Record<string, readonly string[]>> = {
 export async function readRights(database: Database): Promise<Rights> {
   const { schema } = database
   const [space] = await database.query({
-    text: `select has_schema_privilege(oid, 'usage') as usage, to_regprocedure(format('%I.role_prefix()', nspname)) is not null as roles
-      from pg_namespace where nspname = $1`,
+    text: `select has_schema_privilege(space.oid, 'usage') as usage,
+        exists (select from pg_proc where pronamespace = space.oid and proname = 'role_prefix') as roles
+      from pg_namespace as space where space.nspname = $1`,
     values: [schema],
   })
   const rights = { installed: space !== undefined, prefix: null, memberOf: [], missing: [] }
@@ -37,13 +38,19 @@ export async function readRights(database: Database): Promise<Rights> {
   return { ...rights, prefix, memberOf, missing: await missingOf(database, memberOf) }
 }
 
-/** Whoever may not even ask has none of the roles. */
+/** Whoever may not even ask is a member of none, and knows them by the owner. */
 async function readPrefix(database: Database): Promise<string | null> {
-  const [row] = await database.query({
-    text: `select case when has_function_privilege(to_regprocedure(format('%I.role_prefix()', $1::text)), 'execute')
-        then "${database.schema}".role_prefix() end as prefix`,
-    values: [database.schema],
+  const { schema } = database
+  const [space] = await database.query({
+    text: `select has_function_privilege(to_regprocedure(format('%I.role_prefix()', nspname)), 'execute') as may,
+        substring(pg_get_userbyid(nspowner) from '^(.*)_owner$') as prefix
+      from pg_namespace where nspname = $1`,
+    values: [schema],
   })
+  const [row] =
+    space?.may === true
+      ? await database.query({ text: `select "${schema}".role_prefix() as prefix`, values: [] })
+      : [space]
   return typeof row?.prefix === 'string' ? row.prefix : null
 }
 

@@ -29,7 +29,7 @@ export async function readTables(database: Database): Promise<TableHealth[]> {
         age(class.relfrozenxid) as age
       from pg_class as class
       left join pg_stat_all_tables as stat on stat.relid = class.oid
-      where class.relnamespace = $1::regnamespace and class.relkind = 'r'
+      where class.relnamespace = $1::text::regnamespace and class.relkind = 'r'
       order by dead desc, class.relname`,
     values: [database.schema],
   })
