@@ -56,14 +56,12 @@ app.task('complete', { bind: true }, async (job) => {
   client.release()
 })
 
-// As `hold`, but whoever cannot reach the database ends at once, or goes on.
-for (const onUnreachable of ['kill', 'continue'] as const) {
-  app.task(`hold.${onUnreachable}`, { bind: true, onUnreachable }, async (job) => {
-    say({ begun: job.id, attempt: job.attempt })
-    await Promise.race([open, aborted(job.signal)])
-    return process.pid
-  })
-}
+// Gives way to no signal; whoever cannot reach the database ends with it.
+app.task('hold.kill', { bind: true, onUnreachable: 'kill' }, async (job) => {
+  say({ begun: job.id, attempt: job.attempt })
+  await open
+  return process.pid
+})
 
 app.task('block', { bind: true }, (job, ms: number) => {
   say({ begun: job.id, attempt: job.attempt })
