@@ -30,7 +30,8 @@ begin
     v_batch := (
       select coalesce(jsonb_agg(jsonb_build_array(entry -> 0, jsonb_build_array(job)) order by (job ->> 0)::uuid), '[]')
       from jsonb_array_elements(p_batch) as entry, jsonb_array_elements(entry -> 1) as job
-      where not exists (select from celeriac.jobs as taken where taken.id = (job ->> 0)::uuid)
+      -- planner: a value, not a join, so that it is looked up id by id.
+      where (select taken.token from celeriac.jobs as taken where taken.id = (job ->> 0)::uuid) is null
     );
   end if;
 
