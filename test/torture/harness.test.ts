@@ -110,27 +110,27 @@ describe('the wire', () => {
 })
 
 describe('the proxy', () => {
-  const open: { close(): unknown }[] = []
+  const openOnes: { close(): unknown }[] = []
   afterEach(async () => {
-    for (const one of open.splice(0).reverse()) await one.close()
+    for (const one of openOnes.splice(0).reverse()) await one.close()
   })
 
   async function echo(): Promise<{ proxy: WireProxy; port: number }> {
     const server = createServer((socket) => socket.on('error', () => undefined).pipe(socket))
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-    open.push(server)
+    openOnes.push(server)
     return proxyTo(portOf(server))
   }
 
   async function proxyTo(target: number, host = '127.0.0.1'): Promise<{ proxy: WireProxy; port: number }> {
     const proxy = new WireProxy({ host, port: target })
-    open.push(proxy)
+    openOnes.push(proxy)
     return { proxy, port: await proxy.open() }
   }
 
   function client(port: number): { socket: Socket; heard: () => string; closed: () => boolean } {
     const socket = connect(port, '127.0.0.1')
-    open.push({ close: () => socket.destroy() })
+    openOnes.push({ close: () => socket.destroy() })
     let text = ''
     let closed = false
     socket.on('data', (chunk) => {
@@ -178,6 +178,30 @@ describe('the proxy', () => {
     expect([heard(), other.heard()]).toEqual(['a', ''])
   })
 
+  test('keeps the end of a connection to itself while no byte passes', async () => {
+    let open = 0
+    const server = createServer((socket) => {
+      open += 1
+      socket
+        .on('error', () => undefined)
+        .on('close', () => {
+          open -= 1
+        })
+    })
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    openOnes.push(server)
+    const { proxy, port } = await proxyTo(portOf(server))
+    const { socket, closed } = client(port)
+    await until(() => open === 1)
+    proxy.blackhole('toServer', 'toClient')
+    socket.end()
+    socket.destroy()
+    await until(closed)
+    await expect(until(() => open === 0, { timeoutMs: 100 })).rejects.toThrow()
+    proxy.heal()
+    await until(() => open === 0)
+  })
+
   test('throws away the answer to a call that the server has done', async () => {
     const url = new URL(inject('adminUrl'))
     const { proxy, port } = await proxyTo(Number(url.port), url.hostname)
@@ -187,7 +211,7 @@ describe('the proxy', () => {
     const session = new pg.Client({ connectionString: proxied.href })
     session.on('error', () => undefined)
     await session.connect()
-    open.push({ close: () => session.end().catch(() => undefined) })
+    openOnes.push({ close: () => session.end().catch(() => undefined) })
     const id = '01a1fe1d-35c0-7329-ac34-08b984b7cad0'
     const dropped: unknown[] = []
     expect((await session.query({ name: 'other', text: 'select 1 as one' })).rows).toEqual([{ one: 1 }])

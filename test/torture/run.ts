@@ -48,7 +48,10 @@ export interface Outcome {
   readonly folder: string
 }
 
-const PROBES = 60
+const PROBES = 120
+const PROBE_MS = 30
+/** A timer that is later than this tells that whatever is measured now is the machine. */
+const BUSY_MS = 25
 const IDLE_MS = 12_000
 /** Sessions report what they did once they have been idle for ten seconds. */
 const STATISTICS_MS = 10_500
@@ -176,7 +179,10 @@ class Driver {
       this.#history.write({ e: 'enq', ks })
       await task.enqueue(`probe-${count}`, 1, CANARY)
       this.#history.write({ e: 'enq-ok', ks })
-      await pause(40, never)
+      const begun = performance.now()
+      await pause(PROBE_MS, never)
+      const late = performance.now() - begun - PROBE_MS
+      if (late > BUSY_MS) this.#history.write({ e: 'busy', ms: Math.round(late) })
     }
     await this.#until(async () => (await this.#count('jobs')) === 0, 15_000)
     await app.stop()

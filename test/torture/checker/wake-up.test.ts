@@ -22,6 +22,13 @@ describe('I9 wake-up', () => {
     expect(probed(251).verdict()).toEqual(['I9 slow wake-up'])
   })
 
+  test('leaves out what was measured while the machine was busy with something else', () => {
+    expect(probed(1, 2, 900).at(1_100, 'driver', { e: 'busy', ms: 80 }).verdict()).toEqual([])
+    expect(probed(1, 2, 900).at(5_000, 'driver', { e: 'busy', ms: 80 }).verdict()).toEqual([
+      'I9 slow wake-up',
+    ])
+  })
+
   test('finds a job that never begins', () => {
     expect(probed(1, Number.POSITIVE_INFINITY).verdict()).toEqual(['I9 slow wake-up'])
   })

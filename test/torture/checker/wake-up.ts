@@ -16,6 +16,9 @@ export const wakesUp: Check = ({ entries }, _, bounds) => {
   ]
 }
 
+/** What is measured so near to a sign that the machine is busy tells nothing. */
+const BUSY_AROUND_MS = 300
+
 /** Ms from the acknowledgement to the start of each job of the probe; Infinity for one that never began. */
 export function wakeUps(entries: readonly Entry[]): number[] {
   const from = entries.find((entry) => entry.e === 'phase' && entry.name === 'probe')?.t
@@ -25,8 +28,10 @@ export function wakeUps(entries: readonly Entry[]): number[] {
   for (const entry of entries) {
     if (entry.e === 'start' && !started.has(entry.mark)) started.set(entry.mark, entry.t)
   }
+  const busy = entries.filter((entry) => entry.e === 'busy')
+  const isBusy = (t: number): boolean => busy.some((entry) => Math.abs(entry.t - t) < BUSY_AROUND_MS)
   return entries.flatMap((entry) =>
-    entry.e === 'enq-ok' && entry.t >= from && entry.t <= to
+    entry.e === 'enq-ok' && entry.t >= from && entry.t <= to && !isBusy(entry.t)
       ? entry.ks.map((mark) => Math.max(0, (started.get(mark) ?? Number.POSITIVE_INFINITY) - entry.t))
       : [],
   )

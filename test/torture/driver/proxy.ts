@@ -126,15 +126,27 @@ class Link {
     this.#upstream.connect(target.port, target.host)
     for (const [from, to] of this.#ways()) {
       from.setNoDelay(true)
-      from.on('error', () => to.destroy())
-      from.on('close', () => to.destroy())
+      // Its end is told by `close`, which follows.
+      from.on('error', () => undefined)
+      from.on('close', () => {
+        // Where no byte passes, no goodbye does.
+        if (proxy.loses(from === client ? 'toServer' : 'toClient')) this.incomplete = true
+        else to.destroy()
+      })
     }
     client.on('data', (chunk) => this.#request(chunk))
     this.#upstream.on('data', (chunk) => this.#answer(chunk))
   }
 
+  /** Once both ends are closed. */
   onceClosed(listener: () => void): void {
-    this.#client.once('close', listener)
+    let open = 2
+    for (const [socket] of this.#ways()) {
+      socket.once('close', () => {
+        open -= 1
+        if (open === 0) listener()
+      })
+    }
   }
 
   reset(): void {

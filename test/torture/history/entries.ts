@@ -77,7 +77,8 @@ export type DriverEntry =
   | { readonly e: 'reset'; readonly c: string }
   | { readonly e: 'delay'; readonly c: string; readonly ms: number }
   | { readonly e: 'clock'; readonly c: string; readonly offset: string }
-  | { readonly e: 'skipped'; readonly fault: string; readonly why: string }
+  /** A timer of the driver itself came late by so much: the machine had other things to do. */
+  | { readonly e: 'busy'; readonly ms: number }
   | Sample
 
 /** What the tables and views showed at an instant. */
