@@ -63,7 +63,11 @@ describe('options are documented', () => {
   test('README tells the defaults there are', async () => {
     const real = new Map((await defaults()).map(({ name, values }) => [name, values]))
     const wrong = readme().flatMap(([where, options]) => {
-      const values: Readonly<Record<string, unknown>> = { bind: false, ...real.get(DEFAULTS_OF[where] ?? '') }
+      const values: Readonly<Record<string, unknown>> = {
+        bind: false,
+        onUnreachable: 'abort',
+        ...real.get(DEFAULTS_OF[where] ?? ''),
+      }
       return Object.entries(options)
         .filter(([name, told]) => told !== (name in values ? literal(values[name]) : null))
         .map(

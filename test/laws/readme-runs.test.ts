@@ -58,7 +58,8 @@ describe('README runs', () => {
 
   test('it begins with a whole program, and is short', () => {
     const lines = read('README.md').split('\n')
-    expect(lines.length - 1).toBeLessThanOrEqual(150)
+    // The promises and the figures that show them have a place of their own.
+    expect(lines.length - 1).toBeLessThanOrEqual(180)
     const [first, second] = blocks()
     expect(first?.line).toBeLessThanOrEqual(15)
     expect(
