@@ -1,3 +1,4 @@
+import { EventEmitter } from 'node:events'
 import pg from 'pg'
 import { Celeriac } from '../../src/index.ts'
 import { aborted, gate } from './gate.ts'
@@ -68,6 +69,38 @@ app.task('block', { bind: true }, (job, ms: number) => {
   const end = performance.now() + ms
   while (performance.now() < end);
   return process.pid
+})
+
+// Ends the process, at the first attempt: as a signal or an exit code.
+app.task('die', { bind: true }, async (job, how: NodeJS.Signals | 'abort' | number) => {
+  say({ begun: job.id, attempt: job.attempt })
+  if (job.attempt > 1) return process.pid
+  // What it said must have left before it dies.
+  await new Promise((resolve) => setImmediate(resolve))
+  if (how === 'abort') process.abort()
+  else if (typeof how === 'number') process.exit(how)
+  else process.kill(process.pid, how)
+  return new Promise<number>(() => undefined)
+})
+
+app.task('gorge', { bind: true }, async (job) => {
+  say({ begun: job.id, attempt: job.attempt })
+  await new Promise((resolve) => setImmediate(resolve))
+  for (const kept: unknown[] = []; ; ) kept.push(Array.from({ length: 10_000 }, () => ({})))
+})
+
+// Returns in good order; something it left behind throws later.
+app.task('leave', { bind: true }, (job, behind: 'timer' | 'promise' | 'emitter') => {
+  if (behind === 'promise') void open.then(() => Promise.reject(new Error('left behind')))
+  else {
+    void open.then(() =>
+      setImmediate(() => {
+        if (behind === 'emitter') new EventEmitter().emit('error', new Error('left behind'))
+        throw new Error('left behind')
+      }),
+    )
+  }
+  say({ begun: job.id, attempt: job.attempt })
 })
 
 app.on('worker:started', ({ workerId }) => say({ started: workerId }))

@@ -23,6 +23,19 @@ export interface WorkerProcess {
   readonly ended: Promise<number | NodeJS.Signals>
 }
 
+/** How a worker process is run. */
+export interface WorkerProcessOptions {
+  readonly concurrency?: number
+  readonly maxBlockMs?: number
+  readonly guard?: boolean
+  /** Flags of Node's. */
+  readonly flags?: readonly string[]
+  /** A command and its arguments that runs it: `nice -n 19`. Its pid is that of the command, and signals go to that. */
+  readonly inside?: readonly string[]
+  /** Throws away what it says on stderr: a process that dies of something may say much. */
+  readonly quiet?: boolean
+}
+
 const children = new Set<ChildProcess>()
 
 /** Starts a worker process and waits until it claims. */
@@ -32,10 +45,15 @@ export async function workerProcess(
     concurrency = 10,
     maxBlockMs,
     guard = true,
-  }: { readonly concurrency?: number; readonly maxBlockMs?: number; readonly guard?: boolean } = {},
+    flags = [],
+    inside = [],
+    quiet = false,
+  }: WorkerProcessOptions = {},
 ): Promise<WorkerProcess> {
+  const [command, ...args] = [...inside, process.execPath, ...flags]
   const child = fork(join(import.meta.dirname, 'worker-process.ts'), {
-    execArgv: [],
+    execPath: command ?? process.execPath,
+    execArgv: args,
     env: {
       ...process.env,
       DATABASE_URL: url,
@@ -43,7 +61,7 @@ export async function workerProcess(
       GUARD: String(guard),
       ...(maxBlockMs !== undefined && { MAX_BLOCK_MS: String(maxBlockMs) }),
     },
-    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+    stdio: ['ignore', 'inherit', quiet ? 'ignore' : 'inherit', 'ipc'],
   })
   children.add(child)
   const begun: { id: string; attempt: number }[] = []
