@@ -9,7 +9,7 @@ import { assertSchemaName } from '../base/names.ts'
 import { connectFailed, type DatabaseInput, isOutcomeUnknown, poolConfig, serverOf } from './connection.ts'
 import { type Client, Connections, type Leak } from './connections.ts'
 import { explain } from './explain.ts'
-import { faultOf, isNameLost, isUnanswered } from './fault.ts'
+import { causeOf, faultOf, isNameLost, isUnanswered } from './fault.ts'
 import { detectPooler, type Pooler } from './pooler.ts'
 import { limitsOf, type SessionLimits } from './session-config.ts'
 
@@ -67,6 +67,7 @@ export class Database implements Executor {
   readonly schema: string
   readonly #options: DatabaseOptions
   readonly #role: string
+  /** Who does not answer in time, will not. */
   readonly #answerMs: number
   #opening: Promise<Connections> | undefined
   #connections: Connections | undefined
@@ -110,7 +111,7 @@ export class Database implements Executor {
           continue
         }
         // Connections that were idle may be dead, and nobody has noticed.
-        if (isOutcomeUnknown(error) && isReading(statement) && tries < STALE_TRIES) continue
+        if (isOutcomeUnknown(error) && READING.test(statement.name ?? '') && tries < STALE_TRIES) continue
         const patient = this.#role === 'pool' && tries < BUSY.tries
         const late = performance.now() - begun > BUSY.patienceMs
         if (faultOf(error) !== 'busy' || !patient || late) throw error
@@ -126,8 +127,15 @@ export class Database implements Executor {
    * The function's name is the name of the prepared statement, so its text is parsed once per connection and is
    * written nowhere else.
    */
-  call(name: string, values: readonly unknown[], executor: Executor = this): Promise<readonly Row[]> {
-    return executor.query(callOf(this.schema, name, values))
+  async call(name: string, values: readonly unknown[], executor: Executor = this): Promise<readonly Row[]> {
+    const { name: prepared, ...rest } = callOf(this.schema, name, values)
+    try {
+      return await executor.query(this.#named && prepared !== undefined ? { name: prepared, ...rest } : rest)
+    } catch (error) {
+      // Too late for the transaction of a caller, but not for his next one.
+      if (isNameLost(error)) this.#named = false
+      throw error
+    }
   }
 
   /**
@@ -137,7 +145,7 @@ export class Database implements Executor {
    */
   transaction<Result>(work: (executor: Executor) => Promise<Result>): Promise<Result> {
     return this.#inTransaction(work, async (client) => {
-      const { command } = await client.query({ text: 'commit', ...this.#deadline() })
+      const { command } = await client.query(this.#timed({ text: 'commit' }))
       // A transaction that an error has ended is rolled back, without a word.
       if (command === 'ROLLBACK') throw new CeleriacError('TX_ABORTED', {})
     })
@@ -145,7 +153,7 @@ export class Database implements Executor {
 
   /** Runs statements in one transaction and takes them back: what they answer is what they would have done. */
   rehearse<Result>(work: (executor: Executor) => Promise<Result>): Promise<Result> {
-    return this.#inTransaction(work, (client) => client.query({ text: 'rollback', ...this.#deadline() }))
+    return this.#inTransaction(work, (client) => client.query(this.#timed({ text: 'rollback' })))
   }
 
   /** Takes a connection out of the pool for longer than a call; whoever does gives it back, once. */
@@ -235,12 +243,13 @@ export class Database implements Executor {
     return this.#withClient(async (client) => {
       let result: Result
       try {
-        await client.query({ text: BEGIN, ...this.#deadline() })
-        result = await work({ query: (statement) => this.#send(client, statement) })
+        await client.query(this.#timed({ text: BEGIN }))
+        // Without names: one that means something else to a pooler would cost the whole transaction.
+        result = await work({ query: ({ text, values }) => this.#send(client, { text, values }) })
       } catch (error) {
         // What the server has not been asked to commit, it never will.
         if (faultOf(error) === 'connection') throw this.explain(error)
-        await client.query({ text: 'rollback', ...this.#deadline() }).catch(() => undefined)
+        await client.query(this.#timed({ text: 'rollback' })).catch(() => undefined)
         throw error
       }
       await end(client)
@@ -249,14 +258,13 @@ export class Database implements Executor {
   }
 
   async #send(client: Client, { name, text, values }: Statement): Promise<readonly Row[]> {
-    const query = { text, values: values as unknown[], ...this.#deadline() }
-    const { rows } = await client.query(this.#named && name !== undefined ? { ...query, name } : query)
-    return rows
+    const query = { name: this.#named ? name : undefined, text, values: values as unknown[] }
+    return (await client.query(this.#timed(query))).rows
   }
 
-  /** Who does not answer in time, will not. */
-  #deadline(): { query_timeout?: number } {
-    return this.#answerMs > 0 ? { query_timeout: this.#answerMs } : {}
+  #timed(query: pg.QueryConfig): pg.QueryConfig {
+    const timed = { ...query, query_timeout: this.#answerMs }
+    return timed
   }
 
   async #detect(asked: Promise<pg.PoolConfig>): Promise<Pooler> {
@@ -297,15 +305,6 @@ export class Database implements Executor {
     })
     return this.#connections
   }
-}
-
-function isReading({ name }: Statement): boolean {
-  return name !== undefined && READING.test(name)
-}
-
-/** What the driver said, where we have put it in words of ours already. */
-function causeOf(error: unknown): unknown {
-  return error instanceof CeleriacError && error.cause !== undefined ? error.cause : error
 }
 
 /** The statement that calls a function of a schema. */

@@ -20,7 +20,7 @@ const UNDONE = /^(53|28|3D000|25006|57P03)/
 
 /** Says what an error means, ours or the driver's. */
 export function faultOf(error: unknown): Fault {
-  const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error
+  const cause = causeOf(error)
   const state = sqlStateOf(cause)
   if (BUSY.has(state)) return 'busy'
   if (state === '42501') return 'rights'
@@ -50,6 +50,11 @@ export function isServerGone(error: unknown): boolean {
 /** Whether a prepared statement is not what it was: a pooler lends us now this connection of the server, now that. */
 export function isNameLost(error: unknown): boolean {
   return /^(26000|42P05)$/.test(sqlStateOf(error))
+}
+
+/** What the driver said, where it has been put in words of ours. */
+export function causeOf(error: unknown): unknown {
+  return error instanceof Error && error.cause instanceof Error ? error.cause : error
 }
 
 /** SQLSTATE of a driver's error, or the code of a socket's; `''` for anything else. */

@@ -61,6 +61,20 @@ describe('a database behind a pooler', () => {
     await one.close()
   })
 
+  test('needs no name in a transaction, whoever prepared what on its connection', async () => {
+    const { fake, url } = await pooler('transaction', 1)
+    await using _ = fake
+    const [first, second] = [
+      apps.app({ database: url, listen: false }),
+      apps.app({ database: url, listen: false }),
+    ]
+    await first.enqueue('named')
+    const many = Array.from({ length: 1_200 }, (_, n) => [n] as [number])
+    expect(await second.task('unnamed', (n: number) => n).enqueueMany(many)).toHaveLength(1_200)
+    await first.stop()
+    await second.stop()
+  })
+
   test('does without settings and without names where they are refused, and nobody notices', async () => {
     const { fake, url } = await pooler('transaction')
     await using _ = fake
