@@ -90,6 +90,8 @@ export class Cycle {
   #claiming = true
   /** Nothing is sent and nothing begins: the worker has not entered, or has to enter anew. */
   #suspended = true
+  /** Stopped for good: what could not be settled by now is for others to rescue. */
+  #over = false
   /** The database has been out of reach for so long that others may soon take what this worker holds. */
   #fenced = false
   #killable = 0
@@ -289,8 +291,10 @@ export class Cycle {
     return new Promise((resolve) => this.#drained.push(resolve))
   }
 
+  /** Sends nothing more, whatever is left. */
   stop(): void {
     this.#claiming = false
+    this.#over = true
     this.#alarm.clear()
   }
 
@@ -306,7 +310,8 @@ export class Cycle {
 
   #pass(): void {
     if (this.#lanes === 0) for (const resolve of this.#landed.splice(0)) resolve()
-    if (this.#suspended) {
+    if (this.#suspended || this.#over) {
+      if (this.#over) this.#alarm.clear()
       this.#tellDrained()
       return
     }

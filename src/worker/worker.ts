@@ -349,6 +349,7 @@ export class Worker implements AsyncDisposable {
         await this.#guarded?.again(this.#entry(false))
         break
       } catch (error) {
+        if (this.#state === 'stopped') break
         bus.emit('error', { during: 'starting anew', error })
         await new Promise((resolve) => setTimeout(resolve, waitMs))
       }
