@@ -84,6 +84,7 @@ begin
       ('expire_jobs', 'plain', 'worker'),
       ('find_dead_workers', 'plain', 'worker'),
       ('find_fate', 'pinned', 'worker'),
+      ('find_held', 'pinned', 'worker'),
       ('find_lost', 'pinned', 'worker'),
       ('find_priorities', 'plain', 'worker'),
       ('record_heartbeat', 'pinned', 'worker'),

@@ -1,6 +1,5 @@
 import { CeleriacError } from '../base/errors.ts'
 import { type ClaimedGroup, type ClaimedRow, type TurnAnswer, workCycle } from '../db/calls/work-cycle.ts'
-import { releaseWorkerJobs } from '../db/calls/worker.ts'
 import type { Database } from '../db/database.ts'
 import { faultOf } from '../db/fault.ts'
 import type { Bus } from '../event/bus.ts'
@@ -73,7 +72,7 @@ export class Cycle {
   readonly #ready = new ReadyLine()
   readonly #aside = new Aside()
   readonly #pause = new Pause()
-  readonly #reconcile = new Reconcile()
+  readonly #reconcile: Reconcile
   /** Outcomes in calls under way. */
   readonly #sent = new Set<Settlement>()
   readonly #alarm = new Alarm(() => this.wake())
@@ -110,6 +109,7 @@ export class Cycle {
     this.#floors = new Floors(this.#turns.names)
     this.#pace = new Pace(options.concurrency)
     this.#sleep = new Sleep(host.announceIdle)
+    this.#reconcile = new Reconcile(host, () => this.#heldIds())
   }
 
   get running(): number {
@@ -476,15 +476,9 @@ export class Cycle {
     this.#outcomes.add(entry.attempt, sanitise(entry.outcome, error))
   }
 
-  /**
-   * Gives back what the table says this worker holds and this worker has never heard of. Not while a claim is under
-   * way: what it is about to bring would look the same.
-   */
   async #compare(): Promise<void> {
     try {
-      await this.#reconcile.run(() =>
-        releaseWorkerJobs(this.#host.database, this.#host.worker.id, this.#heldIds()),
-      )
+      await this.#reconcile.run()
     } catch (error) {
       this.#pause.failed(false)
       this.#host.bus.emit('error', { during: 'giving back jobs', error })
@@ -493,17 +487,17 @@ export class Cycle {
     }
   }
 
-  #heldIds(): string[] {
+  #heldIds(): ReadonlySet<string> {
     const settling: Settlement[] = []
     for (let next = this.#outcomes.take(); next !== undefined; next = this.#outcomes.take())
       settling.push(next)
     this.#outcomes.putBack(...settling)
-    return [
+    return new Set([
       ...this.#running.keys(),
       ...this.#ready.ids(),
       ...this.#aside.ids(),
       ...[...settling, ...this.#sent].flatMap(({ entries }) => entries.map(({ attempt }) => attempt.id)),
-    ]
+    ])
   }
 
   #startReady(): void {

@@ -8,7 +8,7 @@ import { type Duration, toMs } from '../base/duration.ts'
 import { CeleriacError } from '../base/errors.ts'
 import type { Codec } from '../base/json.ts'
 import { findLost } from '../db/calls/find-lost.ts'
-import { announceIdle, type HeartbeatAnswer, releaseWorkerJobs } from '../db/calls/worker.ts'
+import { announceIdle, findHeld, type HeartbeatAnswer, releaseWorkerJobs } from '../db/calls/worker.ts'
 import type { Database } from '../db/database.ts'
 import type { Listener } from '../db/listener.ts'
 import type { Bus } from '../event/bus.ts'
@@ -343,7 +343,7 @@ export class Worker implements AsyncDisposable {
     await this.#cycle.abandon()
     for (let waitMs: number = ANEW_MS.first; ; waitMs = Math.min(ANEW_MS.most, waitMs * 2)) {
       try {
-        await releaseWorkerJobs(work, old, [])
+        await releaseWorkerJobs(work, old, await findHeld(work, old))
         if (this.#state !== 'running') break
         this.#id = randomUUID()
         await this.#guarded?.again(this.#entry(false))

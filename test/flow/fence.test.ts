@@ -21,7 +21,7 @@ describe('a worker that cannot reach the database', () => {
     const abortable = app.task('fence.abort', { bind: true }, async (job) => {
       if (job.attempt > 1) return 'again'
       reasons.push(await Promise.race([aborted(job.signal), open]))
-      job.signal.throwIfAborted()
+      throw job.signal.reason
     })
     let aborts = 0
     const steadfast = app.task('fence.continue', { bind: true, onUnreachable: 'continue' }, async (job) => {

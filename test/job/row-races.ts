@@ -76,7 +76,11 @@ export const VERBS: Readonly<Record<string, Verb>> = {
   kill: (session, { ids }) => session.query('select celeriac.kill_jobs($1, null)', [ids]),
   retry: (session, { ids }) => retryJobs(session, ids),
   forget: (session, { ids }) => session.query('select celeriac.forget_jobs($1)', [ids]),
-  release: (session, { worker }) => session.query(`select celeriac.release_worker_jobs($1, '{}')`, [worker]),
+  release: (session, { worker }) =>
+    session.query(
+      `select celeriac.release_worker_jobs($1, array_agg(held.job_id), array_agg(held.token)) from celeriac.find_held($1) as held`,
+      [worker],
+    ),
   deregister: (session, { worker }) => session.query('select celeriac.deregister_worker($1)', [worker]),
   rescue: (session, { accuser }) =>
     session.query('select celeriac.rescue_jobs($1, $2, $3, $4, $5, true, 1000)', [

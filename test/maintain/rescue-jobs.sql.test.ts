@@ -98,7 +98,7 @@ describe('rescue_jobs', () => {
   })
 
   test.each([
-    ['the heartbeat is overdue by the grace', { heartbeat_at: fromNow(-5_000) }],
+    ['it was so a grace ago', { heartbeat_at: fromNow(-2_500), suspected_at: fromNow(-2_000) }],
     [
       'of before a restart is past its lease',
       { heartbeat_at: fromNow(-2_000), postmaster_started_at: '2020-01-01' },

@@ -91,6 +91,7 @@ const CALLS: readonly (readonly [role: string, text: string])[] = [
     'announce_idle',
     'record_heartbeat',
     'report_progress',
+    'find_held',
     'find_lost',
     'run_round',
     'release_worker_jobs',

@@ -117,8 +117,8 @@ export const CONTROLS: readonly Control[] = [
     edits: [
       edit(
         'release_worker_jobs',
-        'where job.worker_id = p_id and job.id <> all (p_kept)',
-        'where false and job.id <> all (p_kept)',
+        'where job.token = claim.token and job.worker_id = p_id',
+        'where false and job.worker_id = p_id',
       ),
     ],
   }),

@@ -121,7 +121,7 @@ describe('announce_idle', () => {
 })
 
 describe('release_worker_jobs', () => {
-  test('gives back what the worker does not know of, uncharged, and tells others', async () => {
+  test('gives back claims by their tokens, uncharged, and tells others', async () => {
     const id = await aWorker(database)
     const queue = aQueue()
     const [kept, unknown, foreign] = [
@@ -132,9 +132,13 @@ describe('release_worker_jobs', () => {
     const before = await Promise.all([kept, unknown, foreign].map((job) => find(database, 'jobs', job)))
     await using ear = await openSession(database.url)
     await ear.listen()
-    expect(await database.query('select celeriac.release_worker_jobs($1, $2) as n', [id, [kept]])).toEqual([
-      { n: 1 },
-    ])
+    expect(
+      await database.query('select celeriac.release_worker_jobs($1, $2, $3) as n', [
+        id,
+        [unknown, foreign, kept],
+        [1, 1, 7],
+      ]),
+    ).toEqual([{ n: 1 }])
     expect(await Promise.all([kept, unknown, foreign].map((job) => find(database, 'jobs', job)))).toEqual([
       before[0],
       { ...before[1], worker_id: null, token: 2, snoozes: 1 },
@@ -151,7 +155,7 @@ describe('release_worker_jobs', () => {
       cancel_requested_at: fromNow(-5),
       cancel_reason: 'enough',
     })
-    await database.query(`select celeriac.release_worker_jobs($1, '{}')`, [id])
+    await database.query('select celeriac.release_worker_jobs($1, $2, $3)', [id, [job], [1]])
     expect(await find(database, 'jobs', job)).toBeNull()
     expect(await find(database, 'results', job)).toMatchObject({
       state: 'cancelled',

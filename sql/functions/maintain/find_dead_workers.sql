@@ -1,7 +1,7 @@
 -- celeriac.find_dead_workers(…) → uuid[]
 -- Declares workers dead (lost_at), and notes since when the lock of a suspect has been free.
 -- Evidence, on the server process the lock was taken on: the presence lock is free, and it was p_grace_ms ago without a
---           heartbeat since, or the heartbeat is p_grace_ms overdue. Anywhere: no heartbeat for p_lease_ms, of which the
+--           heartbeat since. Anywhere: no heartbeat for p_lease_ms, of which the
 --           server has been up for all. A job's age is never evidence.
 -- The accuser proves his own health first: his heartbeats are fresh, and have come without a gap for p_lease_ms; one that
 -- has only just started may go by locks after p_grace_ms. Else an outage that everybody had would look like many deaths.
@@ -42,7 +42,7 @@ begin
     ), suspect as materialized (
       -- Granted only when no session holds the key any more; let go again at the end of this transaction.
       select late.*,
-        late.expired or late.suspected_at <= v_now - v_grace or late.heartbeat_at <= v_now - v_beat - v_grace as dead
+        late.expired or late.suspected_at <= v_now - v_grace as dead
       from late
       where case when late.tells_by_lock then pg_try_advisory_xact_lock(late.presence_key) else false end or late.expired
     ), free as materialized (

@@ -9,10 +9,14 @@ language plpgsql
 as $$
 declare
   v_returned integer;
+  v_ids uuid[];
+  v_tokens bigint[];
 begin
   -- order: worker before jobs, as the rescue does.
   perform from celeriac.workers as worker where worker.id = p_id for update;
-  v_returned := celeriac.release_worker_jobs(p_id, p_kept);
+  select array_agg(held.job_id), array_agg(held.token) into v_ids, v_tokens
+  from celeriac.find_held(p_id) as held where held.job_id <> all (p_kept);
+  v_returned := celeriac.release_worker_jobs(p_id, v_ids, v_tokens);
   delete from celeriac.workers as worker where worker.id = p_id;
   return v_returned;
 end

@@ -1,11 +1,12 @@
--- celeriac.release_worker_jobs(uuid, uuid[]) → integer
--- Gives back the jobs that the table says a worker holds and the worker does not: their claim's answer got lost.
+-- celeriac.release_worker_jobs(uuid, uuid[], bigint[]) → integer
+-- Gives back claims that the table says a worker holds and the worker does not: their answer got lost. By token: a call
+-- that is carried out late must not take a job that the worker has claimed again since.
 -- One that was asked to be cancelled is settled as such: it must not begin again.
--- Args:    p_kept  jobs the worker knows it holds
+-- Args:    p_ids, p_tokens  the claims
 -- Returns: how many jobs went back
 -- Writes:  jobs, results      Locks: its jobs in id order      Calls: cancel_jobs, wake_workers
 -- Called by: deregister_worker, src/db/calls/worker.ts
-create or replace function celeriac.release_worker_jobs(p_id uuid, p_kept uuid[])
+create or replace function celeriac.release_worker_jobs(p_id uuid, p_ids uuid[], p_tokens bigint[])
 returns integer
 language plpgsql
 as $$
@@ -16,9 +17,11 @@ declare
   v_cancelled uuid[];
 begin
   with mine as materialized (
-    select job.id from celeriac.jobs as job
-    where job.worker_id = p_id and job.id <> all (p_kept)
-    order by job.id for update
+    select job.id
+    from celeriac.jobs as job
+    join unnest(p_ids, p_tokens) as claim (id, token) on claim.id = job.id
+    where job.token = claim.token and job.worker_id = p_id
+    order by job.id for update of job
   ), returned as (
     update celeriac.jobs as job
     set worker_id = null, token = job.token + 1, snoozes = job.snoozes + 1
@@ -36,4 +39,4 @@ begin
   return v_count;
 end
 $$;
-comment on function celeriac.release_worker_jobs(uuid, uuid[]) is 'Gives back the jobs that the table says a worker holds and the worker does not: their claim''s answer got lost.';
+comment on function celeriac.release_worker_jobs(uuid, uuid[], bigint[]) is 'Gives back claims that the table says a worker holds and the worker does not: their answer got lost.';

@@ -118,12 +118,23 @@ export async function deregisterWorker(database: Database, workerId: string): Pr
   return Number(row?.deregister_worker ?? 0)
 }
 
-/** Gives back jobs the table says a worker holds, except those it knows of; returns how many. */
+/** Claims that the table says a worker holds. */
+export async function findHeld(database: Database, workerId: string): Promise<HeldAttempt[]> {
+  const rows = await database.call('find_held', [workerId])
+  return rows.map((row) => ({ id: row.job_id as string, token: Number(row.token) }))
+}
+
+/** Gives back claims of a worker that it still holds by those tokens; returns how many. */
 export async function releaseWorkerJobs(
   database: Database,
   workerId: string,
-  kept: readonly string[],
+  claims: readonly HeldAttempt[],
 ): Promise<number> {
-  const [row] = await database.call('release_worker_jobs', [workerId, plainArray(kept)])
+  if (claims.length === 0) return 0
+  const [row] = await database.call('release_worker_jobs', [
+    workerId,
+    plainArray(claims.map(({ id }) => id)),
+    plainArray(claims.map(({ token }) => token)),
+  ])
   return Number(row?.release_worker_jobs ?? 0)
 }
