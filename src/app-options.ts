@@ -76,7 +76,8 @@ const MOST_BYTES = 200 * 1_048_576
 export function resolveCeleriacOptions(options: CeleriacOptions): ResolvedCeleriacOptions {
   return allAtOnce((check) => {
     check(
-      () => refuseUnknown(options, [...Object.keys(CELERIAC_DEFAULTS), 'database', 'codec', 'directUrl'], 'app'),
+      () =>
+        refuseUnknown(options, [...Object.keys(CELERIAC_DEFAULTS), 'database', 'codec', 'directUrl'], 'app'),
       undefined,
     )
     const { retention = CELERIAC_DEFAULTS.retention, log = CELERIAC_DEFAULTS.log } = options

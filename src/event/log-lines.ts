@@ -26,8 +26,16 @@ export function writeLogLines(bus: Bus, log: Log): void {
   on('worker:evicted', 'error', 'worker evicted: it was taken for dead and starts anew')
   on('worker:fenced', 'error', 'worker fenced: the database has been out of reach for too long')
   on('worker:unfenced', 'info', 'worker goes on')
-  on('guard:inline', 'warn', 'no guard thread: handlers that block the event loop will look dead to other workers')
-  on('database:failover', 'error', 'the database is another server than before; what it had not received is lost')
+  on(
+    'guard:inline',
+    'warn',
+    'no guard thread: handlers that block the event loop will look dead to other workers',
+  )
+  on(
+    'database:failover',
+    'error',
+    'the database is another server than before; what it had not received is lost',
+  )
   on('worker:rescued', 'warn', 'jobs rescued from a dead worker')
   on('tasks:unknown', 'warn', 'due jobs wait for tasks that no worker has registered')
   on('job:lost', 'warn', 'job lost: another worker holds it, or it is gone')

@@ -12,7 +12,13 @@ describe('log lines', () => {
     const bus = new Bus()
     writeLogLines(bus, new Log(pino({ name: 'celeriac' }, stream)))
     bus.emit('worker:started', { workerId: '0198', name: 'host:1', queues: ['default'], concurrency: 10 })
-    bus.emit('worker:rescued', { workerId: '0198', name: 'host:2', reason: 'its sessions ended', rescued: 1, failed: 0 })
+    bus.emit('worker:rescued', {
+      workerId: '0198',
+      name: 'host:2',
+      reason: 'its sessions ended',
+      rescued: 1,
+      failed: 0,
+    })
     stream.end()
     const lines = (await text(stream)).trim().split('\n')
     expect(lines.map((line) => [...line.matchAll(/"name":"([^"]*)"/g)].map(([, name]) => name))).toEqual([

@@ -138,7 +138,7 @@ describe.each(Object.keys(STATISTICS) as (keyof typeof STATISTICS)[])('with stat
 
   test('a rescue changes what it found by primary key', async () => {
     const found = await plansOf(async () => {
-      const dead = await aWorker(session, { heartbeat_at: fromNow(-60_000) })
+      const dead = await aWorker(session, { heartbeat_at: fromNow(-60_000), suspected_at: fromNow(-30_000) })
       await claimJobs(session, { worker: dead, wanted: 5 })
       await rescueJobs(session)
     })
