@@ -87,6 +87,7 @@ begin
       ('find_held', 'pinned', 'worker'),
       ('find_lost', 'pinned', 'worker'),
       ('find_priorities', 'plain', 'worker'),
+      ('hint', 'plain', 'worker'),
       ('record_heartbeat', 'pinned', 'worker'),
       ('register_worker', 'pinned', 'worker'),
       ('release_worker_jobs', 'pinned', 'worker'),

@@ -1,7 +1,7 @@
 -- celeriac.channel() → text
 -- Name of the one notification channel of this installation; different for each schema of a database.
 -- Payloads are hints, never commands or content: see src/db/listener.ts.
--- Writes:  nothing      Called by: every function that notifies, src/db/listener.ts
+-- Writes:  nothing      Called by: hint, src/db/hints.ts, src/db/listening-session.ts
 create or replace function celeriac.channel()
 returns text
 language sql immutable parallel safe

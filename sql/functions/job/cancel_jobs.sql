@@ -47,9 +47,9 @@ begin
   into v_cancelled, v_requested
   from mine;
 
-  perform pg_notify(celeriac.channel(), 'c ' || id || coalesce(' ' || left(p_reason, 500), ''))
+  perform celeriac.hint('c ' || id || coalesce(' ' || left(p_reason, 500), ''))
   from unnest(v_requested) as id;
-  perform pg_notify(celeriac.channel(), 's ' || id) from unnest(v_cancelled) as id
+  perform celeriac.hint('s ' || id) from unnest(v_cancelled) as id
   where exists (select from celeriac.listeners as listener where listener.expires_at > v_now);
 
   return query

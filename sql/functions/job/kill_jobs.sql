@@ -33,7 +33,7 @@ begin
   )
   select array_agg(mine.id), array_agg(mine.id) filter (where mine.worker_id is not null) into v_found, v_killed from mine;
 
-  perform pg_notify(celeriac.channel(), 'k ' || id) from unnest(v_killed) as id;
+  perform celeriac.hint('k ' || id) from unnest(v_killed) as id;
 
   -- order: only what is locked already; one that came back meanwhile would be locked too late.
   perform celeriac.cancel_jobs(v_found, coalesce(p_reason, 'killed'));

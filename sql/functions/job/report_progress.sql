@@ -29,7 +29,7 @@ begin
   )
   select array_agg(mine.id) into v_held from mine;
 
-  perform pg_notify(celeriac.channel(), 'p ' || id) from unnest(v_held) as id
+  perform celeriac.hint('p ' || id) from unnest(v_held) as id
   where exists (select from celeriac.listeners as listener where listener.expires_at > celeriac.clock());
 
   if coalesce(cardinality(v_held), 0) < cardinality(p_ids) then

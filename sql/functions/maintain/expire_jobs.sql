@@ -38,7 +38,7 @@ begin
     where options is null or not options ? 'forget'
   )
   select array_agg(removed.id) into v_expired from removed;
-  perform pg_notify(celeriac.channel(), 's ' || id) from unnest(v_expired) as id
+  perform celeriac.hint('s ' || id) from unnest(v_expired) as id
   where exists (select from celeriac.listeners as listener where listener.expires_at > v_now);
   return coalesce(cardinality(v_expired), 0);
 end

@@ -87,7 +87,7 @@ begin
   ), woken as (
     select celeriac.wake_workers(mine.queue, min(mine.run_at)) from mine where mine.next_state = 'pending' group by mine.queue
   ), told as (
-    select pg_notify(celeriac.channel(), 's ' || mine.id) from mine where mine.next_state <> 'pending'
+    select celeriac.hint('s ' || mine.id) from mine where mine.next_state <> 'pending'
   )
   select
     dead.id, worker.name, worker.lost_reason,

@@ -27,7 +27,7 @@ begin
   v_expired := celeriac.expire_jobs(p_most);
   select min(worker.suspected_at) into v_suspected_at from celeriac.workers as worker where worker.lost_at is null;
   -- Others notice by its absence that nobody leads any more, without asking.
-  perform pg_notify(celeriac.channel(), 'l ' || p_accuser)
+  perform celeriac.hint('l ' || p_accuser)
   where exists (select from celeriac.workers as worker where worker.id <> p_accuser);
   return json_build_array(
     coalesce(v_rescues, '[]'), v_expired,
