@@ -11,7 +11,8 @@ export interface Entry {
 
 /**
  * What a schema holds, as SQL the server writes itself: of days' partitions only the defaults, of indexes only those
- * that belong to no constraint.
+ * that belong to no constraint. Names are text: as names they would end after 63 bytes, and with them the list of types
+ * that tells the overloads of a function apart.
  *
  * $1 is the oid of the schema.
  */
@@ -19,7 +20,7 @@ export const CATALOGUE = `with relation as (
     select oid, relname, relkind, relispartition, reloptions from pg_class
     where relnamespace = $1 and (not relispartition or (relkind = 'r' and relname like '%\\_default'))
   )
-  select 'table' as kind, null as table, relation.relname as name,
+  select 'table' as kind, null as table, relation.relname::text as name,
     case relkind when 'p' then 'partition by ' || pg_get_partkeydef(oid) when 'r' then '' else relkind::text end
       || coalesce((select ' with ' || string_agg(option_name || ' = ' || option_value, ', ' order by option_name)
         from pg_options_to_table(reloptions) where option_name <> 'autovacuum_enabled'), '') as definition
