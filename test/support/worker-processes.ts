@@ -34,6 +34,8 @@ export interface WorkerProcessOptions {
   readonly inside?: readonly string[]
   /** Throws away what it says on stderr: a process that dies of something may say much. */
   readonly quiet?: boolean
+  /** The same program of another build. */
+  readonly program?: string
 }
 
 const children = new Set<ChildProcess>()
@@ -48,10 +50,11 @@ export async function workerProcess(
     flags = [],
     inside = [],
     quiet = false,
+    program = join(import.meta.dirname, 'worker-process.ts'),
   }: WorkerProcessOptions = {},
 ): Promise<WorkerProcess> {
   const [command, ...args] = [...inside, process.execPath, ...flags]
-  const child = fork(join(import.meta.dirname, 'worker-process.ts'), {
+  const child = fork(program, {
     execPath: command ?? process.execPath,
     execArgv: args,
     env: {
