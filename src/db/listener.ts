@@ -64,7 +64,10 @@ export class Listener {
     const own = this.#own
     this.#own = undefined
     if (relay !== undefined) await own?.stop()
-    else if (this.#wanted && this.#listen) await this.#openOwn().start().catch(() => undefined)
+    else if (this.#wanted && this.#listen)
+      await this.#openOwn()
+        .start()
+        .catch(() => undefined)
   }
 
   /** A notification has arrived. */
