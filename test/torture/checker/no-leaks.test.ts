@@ -26,6 +26,11 @@ describe('I8 no leaks', () => {
     ).toEqual(['I8 process leaked'])
   })
 
+  test('finds a process that is done and lives on until somebody ends it', () => {
+    const idle = stopping().at(1_500, 'a', { e: 'down' }).exit(9_000, 'a', null)
+    expect(idle.verdict()).toEqual(['I8 process leaked'])
+  })
+
   test('finds an exit code that says something else', () => {
     expect(stopping().at(1_500, 'a', { e: 'down' }).exit(1_600, 'a', 1).verdict()).toEqual(['I8 exit code'])
   })

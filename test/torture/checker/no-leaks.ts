@@ -1,5 +1,8 @@
 import type { Check, Violation } from './evidence.ts'
 
+/** Closing files is all that is left to do for a program that is done. */
+const LEAVE_MS = 1_000
+
 /** I8: what stops in order leaves nothing behind, ends by itself, and says so with its exit code. */
 export const noLeaks: Check = ({ entries, leftovers }, timeline, bounds) => {
   const violations: Violation[] = []
@@ -14,9 +17,16 @@ export const noLeaks: Check = ({ entries, leftovers }, timeline, bounds) => {
     if (entry.e !== 'exit') continue
     const life = timeline.processes.get(entry.c)
     if (life?.terminatedAt == null || life.died === 'killed') continue
-    const stopped = life.died === 'stopped'
     // Before it began to listen for signals, one ends it; a job may have ended it, too.
-    if (!stopped) continue
+    const saidAt = timeline.downs.get(entry.c)
+    if (saidAt === undefined) continue
+    if (entry.t - saidAt > LEAVE_MS + bounds.slackMs) {
+      violate(
+        'process leaked',
+        `${entry.c} was done, and ended only ${Math.round(entry.t - saidAt)} ms later`,
+      )
+      continue
+    }
     if (entry.code !== 0)
       violate('exit code', `${entry.c} ended with ${entry.code ?? entry.signal} after a clean stop`)
     const tookMs = entry.t - life.terminatedAt

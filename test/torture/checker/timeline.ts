@@ -49,6 +49,8 @@ export interface Timeline {
   /** While the server took no connections. */
   readonly outages: readonly Span[]
   readonly phases: ReadonlyMap<string, number>
+  /** When each program said that it is done. */
+  readonly downs: ReadonlyMap<string, number>
 }
 
 export function buildTimeline(entries: readonly Entry[]): Timeline {
@@ -62,6 +64,7 @@ export function buildTimeline(entries: readonly Entry[]): Timeline {
       entries.filter(({ e }) => e === 'pgstop'),
       entries.filter(({ e }) => e === 'pgstart'),
     ),
+    downs: new Map(entries.flatMap(({ e, p, t }) => (e === 'down' ? [[p, t] as const] : []))),
     phases: new Map(
       entries.flatMap((entry) => (entry.e === 'phase' ? [[entry.name, entry.t] as const] : [])),
     ),
