@@ -50,6 +50,8 @@ export interface CycleHost extends AttemptHost {
 const LANES = 2
 /** A job that was claimed ahead and has not begun after this long goes back for others. */
 const STALE_MS = 250
+/** How long handlers are begun one after the other before the event loop gets its turn. */
+const YIELD_MS = 10
 /** A schema that is not there this many times in a row is not just being replaced. */
 const FATAL_FAILURES = 3
 
@@ -503,6 +505,7 @@ export class Cycle {
   #startReady(): void {
     if (this.#starting || this.#suspended || this.#fenced || this.#host.pulse.fenced) return
     this.#starting = true
+    const begun = performance.now()
     while (this.#running.size < this.#options.concurrency && !this.#outcomes.full) {
       const next = this.#ready.next()
       if (next === undefined) break
@@ -511,6 +514,11 @@ export class Cycle {
       this.#host.pulse.show(this.#running.size, this.#killable)
       this.#started += 1
       execute(next.attempt, next.tagged, this.#host.execute, this.#done)
+      // Handlers that never wait would keep everything else waiting, settling and heartbeats too.
+      if (next.attempt.startedAt - begun > YIELD_MS) {
+        this.#schedule()
+        break
+      }
     }
     this.#starting = false
     if (this.#ready.count > 0) this.#giveBackStale()

@@ -31,6 +31,23 @@ describe('settling', () => {
   })
 })
 
+describe('handlers that never wait', () => {
+  test('leave the event loop its turn in between: what is done is settled before all have begun', async () => {
+    const app = apps.app()
+    const settled = eventsOf(app, 'job:succeeded')
+    const settledAtStart: number[] = []
+    const task = app.task('fault.blocking', () => {
+      settledAtStart.push(settled.length)
+      const end = performance.now() + 150
+      while (performance.now() < end);
+    })
+    const handles = await task.enqueueMany(Array.from({ length: 8 }, () => []))
+    await apps.worker(app)
+    await Promise.all(handles.map((handle) => handle.result({ timeout: '8s' })))
+    expect(settledAtStart.at(-1)).toBeGreaterThan(0)
+  })
+})
+
 describe('eviction', () => {
   test('loses no job that is claimed before the worker has a new life', async () => {
     const app = apps.app()
