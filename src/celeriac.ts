@@ -80,7 +80,13 @@ export class Celeriac implements AsyncDisposable {
       source ??= this.#source()
       return source
     }
-    this.#database = new Database({ source: input, schema, maxConnections, directUrl })
+    this.#database = new Database({
+      source: input,
+      schema,
+      maxConnections,
+      directUrl,
+      leaked: (leak) => this.#bus.emit('connection:leaked', { leak }),
+    })
     this.#work = new Database({
       source: input,
       schema,

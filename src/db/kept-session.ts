@@ -13,6 +13,8 @@ export interface KeptSessionOptions {
   /** The connection ended without our doing; it is being opened again. */
   readonly lost?: (error: unknown) => void
   readonly heard?: (payload: string) => void
+  /** False behind a transaction pooler: what is prepared there is prepared for somebody else. @defaultValue true */
+  readonly prepares?: boolean
 }
 
 const RECONNECT_MS = { first: 50, most: 1_000 } as const
@@ -104,7 +106,9 @@ export class KeptSession implements Executor {
   /** A statement that does not answer in time leaves the connection out of step: it is not used again. */
   async #guarded(client: pg.Client, statement: Statement): Promise<readonly Row[]> {
     try {
-      const { rows } = await client.query(statement as pg.QueryConfig)
+      const { name, text, values } = statement
+      const named = this.#options.prepares !== false && name !== undefined
+      const { rows } = await client.query({ ...(named && { name }), text, values: [...values] })
       this.#answeredAt = performance.now()
       return rows
     } catch (error) {

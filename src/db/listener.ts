@@ -45,7 +45,8 @@ export class Listener {
     if (!this.#listen) return
     try {
       if (this.#relay !== undefined) await this.#relay.connected
-      else await this.#openOwn().start()
+      // Behind a transaction pooler it would be somebody else's session that listens.
+      else if (await this.#database.hasSessions()) await this.#openOwn().start()
     } catch (error) {
       throw this.#database.explain(error)
     }

@@ -57,6 +57,10 @@ export interface Events {
   'worker:unfenced': { readonly workerId: string }
   /** No thread of its own watches over this process: a handler that blocks the event loop looks dead to others. */
   'guard:inline': { readonly reason: string }
+  /** Connections go through a transaction pooler: workers are neither woken nor missed at once. Set `directUrl`. */
+  'database:pooler': { readonly missedAfterMs: number }
+  /** Somebody gave a connection of the pool back that could not be used again: inside a transaction, say. */
+  'connection:leaked': { readonly leak: 'open transaction' | 'aborted transaction' | 'endless statement' }
   /** The server is not the one it was: a standby was promoted, or a backup restored. What it had not received is lost. */
   'database:failover': { readonly from: string; readonly to: string }
   /** Another worker died; its jobs run elsewhere, or failed for good. */

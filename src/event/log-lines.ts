@@ -36,6 +36,12 @@ export function writeLogLines(bus: Bus, log: Log): void {
     'error',
     'the database is another server than before; what it had not received is lost',
   )
+  on(
+    'database:pooler',
+    'warn',
+    'connections go through a transaction pooler: instant wake-up and instant crash detection are off; set directUrl',
+  )
+  on('connection:leaked', 'warn', 'a connection came back to the pool that could not be used again')
   on('worker:rescued', 'warn', 'jobs rescued from a dead worker')
   on('tasks:unknown', 'warn', 'due jobs wait for tasks that no worker has registered')
   on('job:lost', 'warn', 'job lost: another worker holds it, or it is gone')

@@ -64,6 +64,7 @@ export class Guard {
         for (const sentry of this.#sentries.values()) await sentry.lock(session)
         await this.#timeline.look(session)
       },
+      prepares: sessions,
       opened: () => this.#reopened(),
       lost: (error) => this.#lost(error),
     })

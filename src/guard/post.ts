@@ -111,6 +111,9 @@ export class GuardPost implements WorkerGuard {
     const settings = await this.#settings()
     const obstacle = threaded ? threadObstacle(settings) : 'guard: false'
     if (obstacle !== null) bus.emit('guard:inline', { reason: obstacle })
+    if (!settings.sessions) {
+      bus.emit('database:pooler', { missedAfterMs: LEASE_MS })
+    }
     // Hints come over the guard's session from now on.
     if (settings.sessions) await listener.relay({ connected: Promise.resolve() })
     const host = {
