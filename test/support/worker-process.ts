@@ -104,6 +104,7 @@ app.task('leave', { bind: true }, (job, behind: 'timer' | 'promise' | 'emitter')
 })
 
 app.on('worker:started', ({ workerId }) => say({ started: workerId }))
+app.on('worker:stopping', () => say({ stopping: true }))
 for (const fact of [
   'worker:evicted',
   'worker:fenced',

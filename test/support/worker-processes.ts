@@ -7,6 +7,7 @@ import { until } from './until.ts'
 type Told =
   | { readonly begun: string; readonly attempt: number }
   | { readonly started: string }
+  | { readonly stopping: true }
   | { readonly fact: string }
 
 /** A worker in a process of its own. */
@@ -16,6 +17,8 @@ export interface WorkerProcess {
   readonly begun: readonly { readonly id: string; readonly attempt: number }[]
   /** Names of the facts it announced that a healthy worker does not. */
   readonly facts: readonly string[]
+  /** Whether it has begun to stop. */
+  readonly stopping: boolean
   /** Lets every `hold` go on. */
   open(): void
   signal(name: NodeJS.Signals): void
@@ -70,8 +73,10 @@ export async function workerProcess(
   const begun: { id: string; attempt: number }[] = []
   const facts: string[] = []
   let started = false
+  let stopping = false
   child.on('message', (told: Told) => {
     if ('started' in told) started = true
+    else if ('stopping' in told) stopping = true
     else if ('fact' in told) facts.push(told.fact)
     else begun.push({ id: told.begun, attempt: told.attempt })
   })
@@ -84,6 +89,9 @@ export async function workerProcess(
     pid: child.pid ?? 0,
     begun,
     facts,
+    get stopping() {
+      return stopping
+    },
     open: () => void child.send('open'),
     signal: (name) => void child.kill(name),
     ended,
