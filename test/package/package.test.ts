@@ -47,6 +47,29 @@ describe('the package', () => {
   }, 180_000)
   afterAll(() => rm(folder, { recursive: true, force: true }))
 
+  test('guards its workers in a thread, and on the main loop where a bundler has left the thread out', async () => {
+    const program = `
+      import { Celeriac } from 'celeriac'
+      const app = new Celeriac({ database: process.env.DATABASE_URL, log: 'silent', schema: 'guarded' })
+      const inline = []
+      app.on('guard:inline', ({ reason }) => inline.push(reason))
+      await app.migrate()
+      const add = app.task('add', (x, y) => x + y)
+      await app.worker().start()
+      console.log(JSON.stringify([await (await add.enqueue(2, 3)).result({ timeout: '10s' }), inline]))
+      await app.stop()`
+    expect(JSON.parse(await node('guarded.mjs', program))).toEqual([5, []])
+    const thread = join(project(), 'node_modules/celeriac/dist/guard/thread.js')
+    const text = await readFile(thread)
+    await rm(thread)
+    try {
+      const without = JSON.parse(await node('guarded.mjs', program))
+      expect(without).toEqual([5, [expect.stringContaining('keep the package "celeriac" external')]])
+    } finally {
+      await writeFile(thread, text)
+    }
+  })
+
   test('holds what users need', () => {
     const needed = ['index', 'embedded/index', 'cli/main', 'migrate/sql-source'].map(
       (name) => `dist/${name}.js`,

@@ -68,6 +68,7 @@ describe('a failover', () => {
     )
     await pair.caughtUp()
     const errors = eventsOf(app, 'error')
+    const failovers = eventsOf(app, 'database:failover')
     await pair.demote()
     const standby = pair.primaryUrl
     const enqueuing = task.enqueue(100)
@@ -89,6 +90,13 @@ describe('a failover', () => {
     const more = await task.enqueueMany(Array.from({ length: 200 }, (_, n) => [n]))
     await Promise.all(more.map((one) => one.result({ timeout: '20s' })))
     await until(async () => (await there()) === 0, { timeoutMs: 20_000, what: 'leaving the old primary' })
+    // The one that took over writes in a timeline of its own.
+    await until(() => failovers.length > 0, { timeoutMs: 20_000, what: 'the report of the failover' })
+    const [{ from, to } = { from: '', to: '' }] = failovers
+    expect([from.split('/')[0], to]).toEqual([
+      to.split('/')[0],
+      expect.not.stringMatching(new RegExp(`^${from}$`)),
+    ])
     // R5, with some room: errors come no faster than the pauses between tries allow.
     expect(errors.length).toBeLessThan(200)
   })
