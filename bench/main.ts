@@ -20,6 +20,7 @@ import { transactionsQuestion } from './questions/p10-transactions.ts'
 import { idleQuestion } from './questions/p11-idle.ts'
 import { costQuestion } from './questions/p12-cost.ts'
 import { importQuestion } from './questions/p13-import.ts'
+import { rescueQuestion } from './questions/p14-rescue.ts'
 import { startRedis } from './redis.ts'
 import { tableLines } from './table.ts'
 
@@ -35,6 +36,7 @@ const QUESTIONS: readonly Question[] = [
   idleQuestion,
   costQuestion,
   importQuestion,
+  rescueQuestion,
 ]
 
 const PEERS = ['graphile', 'pgboss', 'bullmq'] as const

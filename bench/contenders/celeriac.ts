@@ -34,11 +34,11 @@ export const celeriac: Contender = {
   bulkChunk: Number.POSITIVE_INFINITY,
   load: () => import('../../src/index.ts'),
   setUp: async (url) => {
-    const { app } = await open(url, () => {}, {})
+    const { app } = await open(url, () => undefined, {})
     await app.migrate()
     await app.stop()
   },
-  openProducer: async (url, settings) => producerOf(await open(url, () => {}, settings)),
+  openProducer: async (url, settings) => producerOf(await open(url, () => undefined, settings)),
   startWorker: async (url, onJob, settings) => workerOf(await open(url, onJob, settings), settings),
   openTogether: async (url, onJob) => {
     const opened = await open(url, onJob, {})
@@ -56,8 +56,8 @@ async function open(url: string, onJob: OnJob, settings: Settings) {
     ...(settings.wakeUp === undefined ? {} : { listen: settings.wakeUp }),
   })
   const noop = app.task(TASK, (payload: Payload) => {
-    onJob(payload)
-    return 1
+    const goesOn = onJob(payload)
+    return goesOn === undefined ? 1 : goesOn.then(() => 1)
   })
   return { app, noop }
 }

@@ -1,7 +1,10 @@
 import type { Payload } from '../harness/payload.ts'
 
-/** Called by the harness' handler for every job that begins. It does nothing else: handlers are no-ops. */
-export type OnJob = (payload: Payload) => void
+/**
+ * Called by the harness' handler for every job that begins. It does nothing else: handlers are no-ops. Where a question
+ * needs a job that goes on, it gives what celeriac's handler waits for.
+ */
+export type OnJob = (payload: Payload) => Promise<void> | undefined
 
 /** The sending side of a contender, opened in a process of its own. */
 export interface Producer {

@@ -25,6 +25,7 @@ let lastAt = 0
 let markCount = Number.POSITIVE_INFINITY
 let markAt = Number.NaN
 let reporting = false
+const held: (() => void)[] = []
 let cpuBefore = process.cpuUsage()
 let producing: Promise<number> | undefined
 let done = 0
@@ -44,10 +45,10 @@ const handlers: Handlers = {
     producer = await contender.openProducer(url, settings)
     return null
   },
-  openWorker: async ({ url, settings, reportEach, mark }) => {
+  openWorker: async ({ url, settings, reportEach, hold, mark }) => {
     await begin()
     markCount = mark ?? markCount
-    worker = await contender.startWorker(url, reportEach ? reportJob : countJob, settings)
+    worker = await contender.startWorker(url, hold ? holdJob : reportEach ? reportJob : countJob, settings)
     return null
   },
   openTogether: async ({ url }) => {
@@ -102,6 +103,10 @@ const handlers: Handlers = {
     done = finished
     return null
   },
+  release: async () => {
+    for (const end of held.splice(0)) end()
+    return null
+  },
   stopProducing: async () => {
     stopped = true
     return { produced: (await producing) ?? 0 }
@@ -130,7 +135,7 @@ async function begin(): Promise<void> {
   cpuBefore = process.cpuUsage()
 }
 
-function countJob(): void {
+function countJob(): undefined {
   lastAt = performance.now() + CLOCK_OFFSET
   if (count++ === 0) firstAt = lastAt
   if (count === markCount) markAt = lastAt
@@ -145,10 +150,15 @@ function reportCount(): void {
   send({ kind: 'count', count })
 }
 
-function reportJob(job: Payload): void {
+function reportJob(job: Payload): undefined {
   const begunAt = now()
   countJob()
   send({ kind: 'begun', sentAt: job.sentAt, begunAt })
+}
+
+function holdJob(job: Payload): Promise<void> {
+  reportJob(job)
+  return new Promise((resolve) => held.push(resolve))
 }
 
 /** Runs `callers` loops of `act` for `seconds`. */

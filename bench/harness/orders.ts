@@ -22,6 +22,8 @@ export interface WorkerOrder {
   readonly settings: Settings
   /** Tells of every single job that begins, for latencies. */
   readonly reportEach: boolean
+  /** Jobs tell of their beginning and go on until they are released; celeriac only. */
+  readonly hold?: boolean
   /** Number of the job whose beginning is noted. */
   readonly mark?: number
 }
@@ -44,6 +46,8 @@ export interface Orders {
   /** Keeps about `ahead` jobs enqueued beyond those reported as done, until `stopProducing`. */
   keepAhead: { argument: { ahead: number; chunk: number }; answer: null }
   done: { argument: { count: number }; answer: null }
+  /** Lets the jobs end that are held. */
+  release: { argument: null; answer: null }
   stopProducing: { argument: null; answer: { produced: number } }
   /** `connections` loops of begin, enqueue in the transaction, commit. */
   transactions: { argument: { url: string; connections: number; seconds: number }; answer: Throughput }

@@ -21,6 +21,7 @@ export interface Sizes {
   readonly idleSeconds: number
   readonly costJobs: number
   readonly importRuns: number
+  readonly rescueKills: number
 }
 
 const FULL: Sizes = {
@@ -45,6 +46,7 @@ const FULL: Sizes = {
   idleSeconds: 20,
   costJobs: 100_000,
   importRuns: 15,
+  rescueKills: 30,
 }
 
 const QUICK: Sizes = {
@@ -69,6 +71,7 @@ const QUICK: Sizes = {
   idleSeconds: 1.5,
   costJobs: 10_000,
   importRuns: 3,
+  rescueKills: 6,
 }
 
 /** The sizes of a run; `scale` multiplies what stands in the tables of P6 and P7. */
