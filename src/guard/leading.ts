@@ -1,5 +1,5 @@
 /** Silence of whoever leads after which somebody else does. */
-const LEADERLESS_MS = { least: 1_200, spread: 300 } as const
+const LEADERLESS_MS = { least: 800, spread: 300 } as const
 /** Who hears nothing does not know whether anybody leads, and tries now and then. */
 const DEAF_MS = { least: 1_500, spread: 1_000 } as const
 /** Anybody can say that he leads: a round now and then needs no leave. */
