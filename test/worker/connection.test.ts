@@ -25,7 +25,7 @@ async function endSessions(role: string): Promise<number> {
 }
 
 describe('a worker', () => {
-  test('whose sessions are ended by somebody opens others and works on', async () => {
+  test('F-26 whose sessions are ended by somebody opens others, catches up at once and works on', async () => {
     const [app, producer] = [apps.app(), apps.app()]
     const open = gate()
     let runs = 0
@@ -42,14 +42,17 @@ describe('a worker', () => {
     const evicted = eventsOf(app, 'worker:evicted')
     expect(await endSessions('beat')).toBe(1)
     expect(await endSessions('listen')).toBe(1)
+    const elsewhere = producer.declare<(hold: boolean) => string>('goes.on')
+    const missed = await elsewhere.enqueue(false)
     expect((await lost).workerId).toBe(worker.id)
     await back
     await hears
-    const quick = await producer.declare<(hold: boolean) => string>('goes.on').enqueue(false)
+    expect(await missed.result({ timeout: '3s' })).toBe('on')
+    const quick = await elsewhere.enqueue(false)
     expect(await quick.result({ timeout: '3s' })).toBe('on')
     open.open()
     expect(await held.result({ timeout: '3s' })).toBe('on')
-    expect([runs, evicted.length, (await held.info()).losses]).toEqual([2, 0, 0])
+    expect([runs, evicted.length, (await held.info()).losses]).toEqual([3, 0, 0])
   })
 
   test('settles though its pool of connections is ended again and again', async () => {
