@@ -54,7 +54,7 @@ describe('exit code', () => {
       ['jobs', '--database', 'mysql://root:hush@db/app'],
       /--database must be a URL like postgresql:.*; got mysql:\/\//,
     ],
-  ])('2: wrong usage, %j', async ([args, error]) => {
+  ])('2: wrong usage (B-68), %j', async ([args, error]) => {
     const { exitCode, stdout, stderr } = await cli(args, { env: env() })
     expect(stderr).toMatch(error)
     expect(stderr).toMatch(ONE_LINE_AND_A_REMEDY)

@@ -61,7 +61,7 @@ describe('a worker that is told to stop', () => {
     await cli(['cancel', id], { env: env() })
   })
 
-  test('ends at once at the third signal', async () => {
+  test('F-06 ends at once at the third signal', async () => {
     const worker = await startWorker()
     const id = await begun('endless', 'true')
     worker.child.kill('SIGTERM')

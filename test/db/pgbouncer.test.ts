@@ -19,7 +19,7 @@ describe.skipIf(version === null)('F-42b: PgBouncer', () => {
     if (mode !== 'transaction' || minor < 21) expect(found.prepares).toBe(mode === 'session')
   })
 
-  test('in statement mode is refused by a worker', async () => {
+  test('B-59 in statement mode is refused by a worker', async () => {
     const bouncer = await startPgBouncer(database.url, 'statement')
     onTestFinished(() => bouncer[Symbol.asyncDispose]())
     const app = apps.app({ database: bouncer.url })

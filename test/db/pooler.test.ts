@@ -51,7 +51,7 @@ describe('a database behind a pooler', () => {
     await past.close()
   })
 
-  test('refuses one that allows no transactions', async () => {
+  test('B-59 refuses one that allows no transactions', async () => {
     const { fake, url } = await pooler('statement')
     await using _ = fake
     const one = new Database({ source: url, schema: 'celeriac', maxConnections: 2 })

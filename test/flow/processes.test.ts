@@ -59,7 +59,7 @@ describe('a worker process', () => {
     expect(heir.begun.map(({ attempt }) => attempt)).toEqual([2, 2, 2, 2, 2])
   })
 
-  test('that is killed under load doubles no settled effect', { timeout: 60_000 }, async () => {
+  test('F-01 that is killed under load doubles no settled effect', { timeout: 60_000 }, async () => {
     const effect = apps.app().declare<() => void>('effect')
     const workers: WorkerProcess[] = []
     for (let count = 0; count < 3; count += 1) workers.push(await workerProcess(database.url))
@@ -76,7 +76,7 @@ describe('a worker process', () => {
     expect([again, await unsettled()]).toEqual([{ jobs: 0 }, 0])
   })
 
-  test('stops warm on SIGTERM: finishes, loses nothing, exits with 0', async () => {
+  test('F-06 stops warm on SIGTERM: finishes, loses nothing, exits with 0', async () => {
     const hold = apps.app().declare<() => number>('hold')
     const worker = await workerProcess(database.url, { concurrency: 3 })
     const handles = await hold.enqueueMany(none(8))
@@ -94,7 +94,7 @@ describe('a worker process', () => {
     await Promise.all(handles.map((handle) => handle.cancel()))
   })
 
-  test('stops cold on a second SIGTERM: aborts, gives back, exits with 0', async () => {
+  test('F-06 stops cold on a second SIGTERM: aborts, gives back, exits with 0', async () => {
     const hold = apps.app().declare<() => number>('hold')
     const worker = await workerProcess(database.url)
     const handle = await hold.enqueue()
@@ -150,7 +150,7 @@ describe('a worker process', () => {
     expect(await Promise.all(workers.map((worker) => worker.ended))).toEqual([0, 0, 0])
   })
 
-  test('that restarts in turn with others loses and doubles nothing', { timeout: 60_000 }, async () => {
+  test('F-16 that restarts in turn with others loses and doubles nothing', { timeout: 60_000 }, async () => {
     const effect = apps.app().declare<() => void>('effect')
     let workers = await Promise.all([1, 2].map(() => workerProcess(database.url)))
     const handles = await effect.enqueueMany(none(5_000))

@@ -110,7 +110,7 @@ describe('enqueue', () => {
     )
   })
 
-  test('says that nobody answers, without the password', async () => {
+  test('B-61 says that nobody answers, without the password', async () => {
     const app = apps.app({ database: 'postgres://who:secret@127.0.0.1:1/none' })
     const refused = await rejection(app.task('t', () => 1).enqueue())
     expect(refused).toEqual({

@@ -65,7 +65,7 @@ describe('enqueueMany', () => {
     await database.query('drop function refuse_job cascade')
   })
 
-  test('reads any iterable, also one that waits, in pieces', async () => {
+  test('B-50 reads any iterable, also one that waits, in pieces', async () => {
     const task = apps.app().task('many.async', (n: number) => n)
     let ended = false
     async function* source(): AsyncGenerator<[number]> {

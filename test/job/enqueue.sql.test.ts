@@ -109,7 +109,7 @@ describe('enqueue', () => {
     ['add', [], { labels: ['a'] }, /labels must be a JSON object of strings/],
     ['add', [], { labels: { a: 1 } }, /labels must be a JSON object of strings/],
     ['add', [], { id: 'seven' }, /id must be a UUID/],
-  ])('refuses %j %j %j', async (task, args, options, message) => {
+  ])('B-70 refuses %j %j %j', async (task, args, options, message) => {
     const [before] = await database.query('select count(*) from celeriac.jobs')
     await expect(enqueue(task, args, options)).rejects.toMatchObject({
       code: '22023',

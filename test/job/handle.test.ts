@@ -65,7 +65,7 @@ describe('result', () => {
     await expect(handle.result({ signal: AbortSignal.abort(reason) })).rejects.toBe(reason)
   })
 
-  test('tells an unknown id from one that waits', async () => {
+  test('B-41 tells an unknown id from one that waits', async () => {
     const app = apps.app()
     expect(await rejection(app.job(NOBODY).result())).toEqual({
       name: 'CeleriacError',

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import type { JobHandle } from '../../src/index.ts'
 import {
+  aborted,
   blocked,
   type Gate,
   gate,
@@ -134,6 +135,22 @@ describe('progress', () => {
     const task = app.task('bad', { bind: true, maxAttempts: 1 }, (job) => job.progress({ cb: () => 1 }))
     await apps.worker(app)
     await expect((await task.enqueue()).result()).rejects.toMatchObject({ cause: { code: 'JSON_TYPE' } })
+  })
+
+  test('B-65 of an attempt that is not ours any more is refused, in the handler', async () => {
+    const app = apps.app()
+    const refused = gate<{ code: unknown }>()
+    const begun = gate()
+    const task = app.task('progress.late', { bind: true }, async (job) => {
+      begun.open()
+      await aborted(job.signal)
+      refused.open(await rejection((async () => job.progress('late'))()))
+    })
+    await apps.worker(app)
+    const handle = await task.enqueue()
+    await begun
+    await handle.kill()
+    expect(await refused).toMatchObject({ code: 'LEASE_LOST' })
   })
 
   test('of one job that cannot be read holds up no other', async () => {

@@ -40,7 +40,7 @@ describe('migrate', () => {
     expect(row).toEqual({ n: 4 })
   })
 
-  test('takes twenty at once: one installs, the others find it done', async () => {
+  test('F-14 takes twenty at once: one installs, the others find it done', async () => {
     const script = `
       import { migrate } from '${new URL('../../src/migrate/migrate.ts', import.meta.url).href}'
       const reports = await Promise.all([1, 2, 3, 4, 5].map(() => migrate({ database: process.argv[1] })))
@@ -159,13 +159,13 @@ describe('migrate', () => {
     expect(await migrate({ database: database.url })).toMatchObject({ applied: everything })
   })
 
-  test('refuses an old server', () => {
+  test('B-60 refuses an old server', () => {
     const server = { number: 140_012, version: '14.12', encoding: 'UTF8' }
     expect(() => assertSupported(server)).toThrow('PostgreSQL 14.12 is too old; 15 or newer is needed')
     expect(() => assertSupported({ ...server, number: 150_000 })).not.toThrow()
   })
 
-  test('refuses a database of another encoding', async () => {
+  test('B-60 refuses a database of another encoding', async () => {
     const name = `celeriac_latin_${randomUUID().slice(0, 8)}`
     await database.query(`create database ${name} template template0 encoding 'LATIN1' locale 'C'`)
     undo.push(() => database.query(`drop database ${name} with (force)`))
@@ -180,9 +180,9 @@ describe('migrate', () => {
 
 describe('a worker', () => {
   test.each([
-    ['is not there', () => Promise.resolve(), 'NOT_MIGRATED', 'npx celeriac migrate'],
+    ['is not there (B-55)', () => Promise.resolve(), 'NOT_MIGRATED', 'npx celeriac migrate'],
     ['is behind', () => pretend(0, 0), 'SCHEMA_BEHIND', 'npx celeriac migrate'],
-    ['is ahead', () => pretend(1000, 1000), 'SCHEMA_AHEAD', 'upgrade the package'],
+    ['is ahead (B-56)', () => pretend(1000, 1000), 'SCHEMA_AHEAD', 'upgrade the package'],
   ] as const)('refuses to start on a schema that %s', async (_, prepare, code, remedy) => {
     await prepare()
     await using app = new Celeriac({ database: database.url, log: 'silent' })

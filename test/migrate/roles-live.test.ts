@@ -127,7 +127,7 @@ describe('a worker', () => {
     expect(await worker.ended).toMatchObject({ exitCode: 0 })
   })
 
-  test('may not be started by a producer, and says what to grant', async () => {
+  test('B-57 may not be started by a producer, and says what to grant', async () => {
     const app = as('producer')
     app.task('add', () => 1)
     expect(await rejection(app.worker().start())).toMatchObject({

@@ -81,7 +81,7 @@ describe('task', () => {
     expect(await handle.result()).toEqual({ id: handle.id, x: 4 })
   })
 
-  test('refuses a second handler for a name, and says where both are', () => {
+  test('B-25 refuses a second handler for a name, and says where both are', () => {
     const app = apps.app()
     app.task('twice', () => 1)
     let error: unknown

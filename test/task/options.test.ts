@@ -164,7 +164,7 @@ const OF_CALLS: readonly Refused[] = [
     'unknown call option "piority"; did you mean "priority"?',
   ],
   [
-    'both delay and runAt',
+    'B-32 both delay and runAt',
     { delay: '1s', runAt: new Date() },
     'OPTION_CONFLICT',
     'give delay or runAt, not both',

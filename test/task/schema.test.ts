@@ -16,7 +16,7 @@ async function rows(): Promise<number> {
 }
 
 describe('args schema', () => {
-  test('refuses wrong args before anything is written, with the issues', async () => {
+  test('B-14 refuses wrong args before anything is written, with the issues', async () => {
     const app = apps.app()
     const before = await rows()
     const send = app.task('email.send', { args: z.tuple([z.object({ to: z.string() })]) }, () => 1)
@@ -79,7 +79,7 @@ describe('args schema', () => {
     expect(await (await task.enqueue('a')).result()).toEqual(['t', 'a'])
   })
 
-  test('fails a row that was written by SQL, at once and without calling the handler', async () => {
+  test('B-15 fails a row that was written by SQL, at once and without calling the handler', async () => {
     const app = apps.app()
     let calls = 0
     app.task('strict', { args: z.tuple([z.number()]), maxAttempts: 5 }, () => {

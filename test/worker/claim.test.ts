@@ -27,7 +27,7 @@ describe('a worker', () => {
     expect(new Set(results)).toEqual(new Set(['elsewhere']))
   })
 
-  test('says once that jobs wait for tasks nobody has', async () => {
+  test('B-24 says once that jobs wait for tasks nobody has', async () => {
     const app = apps.app()
     const told = eventsOf(app, 'tasks:unknown')
     const handles = await app.declare<() => void>('emal.send').enqueueMany(none(12))

@@ -101,7 +101,9 @@ describe('a failover', () => {
     expect(errors.length).toBeLessThan(200)
   })
 
-  test('F-22: a worker refuses to start where nothing can be written', { timeout: 60_000 }, async () => {
+  test('F-22, B-58: a worker refuses to start where nothing can be written', {
+    timeout: 60_000,
+  }, async () => {
     const pair = await Failover.start()
     onTestFinished(() => pair[Symbol.asyncDispose]())
     await new Celeriac({ database: pair.url, log: 'silent' }).migrate()

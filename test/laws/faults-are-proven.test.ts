@@ -1,0 +1,41 @@
+import { describe, expect, test } from 'vitest'
+import { LANES } from '../torture/lanes.ts'
+import { BAD_INPUT, type Entry, FAULTS } from './fault-catalogue.ts'
+import { filesOf, withoutComments } from './sources.ts'
+
+const CATALOGUE: readonly (readonly [number: string, entry: Entry])[] = [
+  ...Object.entries(FAULTS),
+  ...Object.entries(BAD_INPUT),
+]
+
+/** Numbers that titles of tests name; those of a table of cases count as well. */
+const named = new Set(
+  filesOf('test', '.ts')
+    .filter(({ path }) => !path.startsWith('test/laws/'))
+    .flatMap(({ text }) => withoutComments(text).match(/\b[FB]-\d\d[a-d]?\b/g) ?? []),
+)
+
+const isProven = ([number, { lanes = [] }]: readonly [string, Entry]): boolean =>
+  named.has(number) || lanes.length > 0
+
+describe('faults are proven', () => {
+  test('each has a test with its number, a lane of the torture, or a reason why not', () => {
+    const open = CATALOGUE.filter((one) => !isProven(one) && one[1].not === undefined)
+    expect(open.map(([number, { what }]) => `${number} ${what}`)).toEqual([])
+  })
+
+  test('none that is proven is excused', () => {
+    const excused = CATALOGUE.filter((one) => isProven(one) && one[1].not !== undefined)
+    expect(excused.map(([number, { not }]) => `${number} ${not}`)).toEqual([])
+  })
+
+  test('every number in a title is in the catalogue', () => {
+    const known = new Set(CATALOGUE.map(([number]) => number))
+    expect([...named].filter((number) => !known.has(number))).toEqual([])
+  })
+
+  test('every lane that proves one is there', () => {
+    const lanes = CATALOGUE.flatMap(([, entry]) => entry.lanes ?? [])
+    expect(lanes.filter((lane) => !(lane in LANES))).toEqual([])
+  })
+})
