@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, test } from 'vitest'
-import { useApps } from '../support/apps.ts'
+import { blocked, useApps } from '../support/apps.ts'
 import { useDatabase } from '../support/postgres.ts'
+import { openSession } from '../support/session.ts'
 import { until } from '../support/until.ts'
 import { endWorkerProcesses, workerProcess } from '../support/worker-processes.ts'
 
@@ -104,4 +105,55 @@ describe('what a handler leaves behind', () => {
     expect(await worker.ended).toBe(1)
     expect(await handle.info()).toMatchObject({ state: 'succeeded', attempt: 1, losses: 0 })
   })
+})
+
+describe('a worker that is killed while the server still does what it asked for', () => {
+  test.each([
+    ['its claim', 'jobs'],
+    ['its settling', 'results'],
+  ])(
+    'F-02 (%s) leaves one outcome of one of the two that may have run it',
+    {
+      timeout: 60_000,
+    },
+    async (_, table) => {
+      const hold = apps.app().declare<() => number>('hold')
+      const victim = await workerProcess(database.url)
+      await using session = await openSession(database.url)
+      const lock = async (): Promise<void> => {
+        await session.query('begin')
+        await session.query(`lock table celeriac.${table} in access exclusive mode`)
+      }
+      let id = ''
+      if (table === 'jobs') {
+        await lock()
+        const [row] = await session.query<{ id: string }>(`select celeriac.enqueue('hold', '[]') as id`)
+        id = row?.id ?? ''
+        await database.query(`select celeriac.wake_workers('default', now())`)
+      } else {
+        id = (await hold.enqueue()).id
+        await until(() => victim.begun.length === 1)
+        await lock()
+        victim.open()
+      }
+      await until(async () => (await blocked(database, '%work_cycle%')).length > 0, { every: 5 })
+      victim.signal('SIGKILL')
+      await victim.ended
+      await session.query('commit')
+      const heir = await workerProcess(database.url)
+      heir.open()
+      const handle = apps.app().job<number>(id)
+      const ran = await handle.result({ timeout: '30s' })
+      const { attempt, losses } = await handle.info()
+      // Whoever's outcome it is: the attempt of the dead one counts as lost, unless it was settled or never began.
+      expect([victim.pid, heir.pid]).toContain(ran)
+      expect(attempt).toBe(losses + 1)
+      expect(heir.begun.filter((one) => one.id === id)).toHaveLength(ran === heir.pid ? 1 : 0)
+      const rows = await database.query('select from celeriac.results where id = $1', [id])
+      expect([rows.length, await database.query('select from celeriac.jobs where id = $1', [id])]).toEqual([
+        1,
+        [],
+      ])
+    },
+  )
 })

@@ -143,7 +143,7 @@ describe('the first heartbeat', () => {
   })
 })
 
-describe('a clock of our own that is behind', () => {
+describe('F-43 a clock of our own that is behind', () => {
   test('delays nothing: the database says what is due', async () => {
     const app = apps.app()
     const task = app.task('fault.clock', () => 'done')
