@@ -1,5 +1,7 @@
 /** Silence of whoever leads after which somebody else does. */
 const LEADERLESS_MS = { least: 800, spread: 300 } as const
+/** Who has only just started is not believed yet (find_dead_workers), so that others had better lead. */
+const YOUNG_MS = { least: 1_600, spread: 300 } as const
 /** Who hears nothing does not know whether anybody leads, and tries now and then. */
 const DEAF_MS = { least: 1_500, spread: 1_000 } as const
 /** Anybody can say that he leads: a round now and then needs no leave. */
@@ -14,7 +16,7 @@ export class Leading {
   readonly #begins: () => void
   #leads = false
   #hearing = false
-  #quietUntil = performance.now() + pause(LEADERLESS_MS)
+  #quietUntil = performance.now() + pause(YOUNG_MS)
   #patrolAt = performance.now() + pause(PATROL_MS)
 
   /** @param begins - told when it begins to lead */
