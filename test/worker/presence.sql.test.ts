@@ -175,4 +175,33 @@ describe('deregister_worker', () => {
       expect(await find(database, 'jobs', job)).toMatchObject({ worker_id: null, token: 2, snoozes: 1 })
     }
   })
+
+  test('ends without a deadlock when the worker registers again meanwhile', async () => {
+    await using holder = await openSession(database.url)
+    await using gone = await openSession(database.url)
+    await using again = await openSession(database.url)
+    const id = randomUUID()
+    const [job] = await jobsLike(database, 1, { queue: aQueue(), worker_id: id })
+    const blocked = (pid: number): Promise<void> =>
+      until(
+        async () => {
+          const [row] = await database.query<{ blocked: boolean }>(
+            `select wait_event_type = 'Lock' as blocked from pg_stat_activity where pid = $1`,
+            [pid],
+          )
+          return row?.blocked === true
+        },
+        { every: 1, what: 'a session that waits for a lock' },
+      )
+    await holder.query('begin')
+    await holder.query('select from celeriac.jobs where id = $1 for update', [job])
+    const first = gone.query('select celeriac.deregister_worker($1) as n', [id])
+    await blocked(gone.pid)
+    await aWorker(database, { id })
+    const second = again.query('select celeriac.deregister_worker($1) as n', [id])
+    await blocked(again.pid)
+    await holder.query('rollback')
+    expect(await Promise.all([first, second])).toEqual([[{ n: 1 }], [{ n: 0 }]])
+    expect(await find(database, 'workers', id)).toBeNull()
+  })
 })

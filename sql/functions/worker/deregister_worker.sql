@@ -8,17 +8,15 @@ returns integer
 language plpgsql
 as $$
 declare
-  v_returned integer;
   v_ids uuid[];
   v_tokens bigint[];
 begin
-  -- order: worker before jobs, as the rescue does.
-  perform from celeriac.workers as worker where worker.id = p_id for update;
+  -- order: worker before jobs, and never again after them: a row that was not there may have come meanwhile, and whoever
+  -- holds it waits for these jobs.
+  delete from celeriac.workers as worker where worker.id = p_id;
   select array_agg(held.job_id), array_agg(held.token) into v_ids, v_tokens
   from celeriac.find_held(p_id) as held where held.job_id <> all (p_kept);
-  v_returned := celeriac.release_worker_jobs(p_id, v_ids, v_tokens);
-  delete from celeriac.workers as worker where worker.id = p_id;
-  return v_returned;
+  return celeriac.release_worker_jobs(p_id, v_ids, v_tokens);
 end
 $$;
 comment on function celeriac.deregister_worker(uuid, uuid[]) is 'Removes a worker, and gives back every job the table says it still holds, uncharged.';
