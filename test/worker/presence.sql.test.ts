@@ -182,7 +182,7 @@ describe('deregister_worker', () => {
     await using again = await openSession(database.url)
     const id = randomUUID()
     const [job] = await jobsLike(database, 1, { queue: aQueue(), worker_id: id })
-    const blocked = (pid: number): Promise<void> =>
+    const blocked = (pid: number): Promise<true> =>
       until(
         async () => {
           const [row] = await database.query<{ blocked: boolean }>(
