@@ -5,6 +5,9 @@ import { CeleriacError } from './base/errors.ts'
 import { assertJobId } from './base/ids.ts'
 import { assertTaskName } from './base/names.ts'
 import { integer, refuseUnknown } from './base/options.ts'
+import { GroupHandle } from './canvas/group-handle.ts'
+import { joinedValue } from './canvas/joined.ts'
+import { Workflow } from './canvas/workflow.ts'
 import { type DatabaseInput, type ServerPlace, serverOf } from './db/connection.ts'
 import { Database } from './db/database.ts'
 import { Listener } from './db/listener.ts'
@@ -104,6 +107,7 @@ export class Celeriac implements AsyncDisposable {
       enqueuer: new Enqueuer(this.#database, this.#waker),
       codec,
       maxArgsBytes,
+      joined: (jobId) => joinedValue(this.#database, codec, jobId),
       assertOpen: () => this.#assertOpen('enqueue'),
     }
     this.#guard = new GuardPost({
@@ -215,6 +219,16 @@ export class Celeriac implements AsyncDisposable {
   /** A handle to any job by its id. @throws {CeleriacError} `JOB_ID_INVALID` */
   job<Result = unknown>(id: string): JobHandle<Result> {
     return new JobHandle<Result>(assertJobId(id), this.#context)
+  }
+
+  /** A handle to a group of a started canvas by its id. @throws {CeleriacError} `JOB_ID_INVALID` */
+  group<Results = readonly unknown[]>(id: string): GroupHandle<Results> {
+    return new GroupHandle<Results>(assertJobId(id), this.#context)
+  }
+
+  /** A handle to a started canvas by its id, or that of any of its jobs. @throws {CeleriacError} `JOB_ID_INVALID` */
+  workflow(id: string): Workflow {
+    return new Workflow(assertJobId(id), this.#context)
   }
 
   /** Makes a worker; it claims nothing before `start()`. @throws {CeleriacError} `OPTION_…` */

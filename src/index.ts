@@ -3,6 +3,7 @@ export { type Backoff, type ExponentialBackoff, exponential } from './base/backo
 export type { Duration } from './base/duration.ts'
 export {
   CeleriacError,
+  ChordError,
   type ErrorCode,
   isCeleriacError,
   JobCancelledError,
@@ -11,6 +12,17 @@ export {
   ResultTimeoutError,
 } from './base/errors.ts'
 export { type Codec, taggedCodec } from './base/json.ts'
+export type {
+  Completion,
+  GroupHandle,
+  MemberHandle,
+  MemberHandles,
+  SettledCompletion,
+  SettledMembers,
+  SettledOptions,
+} from './canvas/group-handle.ts'
+export type { WorkflowNode, WorkflowTree } from './canvas/tree.ts'
+export type { Workflow, WorkflowCancelled, WorkflowProgress } from './canvas/workflow.ts'
 export { Celeriac } from './celeriac.ts'
 export type { TransactionClient } from './db/open-transaction.ts'
 export type { TransactionInput } from './db/transaction.ts'

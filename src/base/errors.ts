@@ -17,8 +17,21 @@ export const ERRORS = {
     sqlstate: null,
     message: 'no job {jobId} (never created, deleted, or not visible to you)',
   },
+  WORKFLOW_BUSY: {
+    sqlstate: 'ZC003',
+    message:
+      'job {jobId} cannot run again: job {busyId}, which needs it, {problem}; wait until that has settled, or cancel it, and ask again',
+  },
+  WORKFLOW_UNKNOWN: {
+    sqlstate: null,
+    message: 'no workflow {workflowId} (never started, deleted, or not visible to you)',
+  },
   JOB_ID_INVALID: { sqlstate: null, message: '{id} is not a job id' },
   JOB_FAILED: { sqlstate: null, message: 'job {jobId} ({task}) failed in attempt {attempt}: {reason}' },
+  CHORD_FAILED: {
+    sqlstate: null,
+    message: 'job {jobId} ({task}) failed, since {count} of what it waits for did not succeed: {reason}',
+  },
   JOB_CANCELLED: { sqlstate: null, message: 'job {jobId} ({task}) was cancelled: {reason}' },
   JOB_DISCARDED: { sqlstate: null, message: 'job {jobId} was discarded: {reason}' },
   JOB_EXPIRED: { sqlstate: null, message: 'job {jobId} expired at {expiresAt}, before it began' },
@@ -253,21 +266,43 @@ export class CeleriacError<const Code extends ErrorCode = ErrorCode> extends Err
 }
 
 /** The job that was waited for has failed. `cause` is the handler's error, restored. */
-export class JobFailedError extends CeleriacError<'JOB_FAILED'> {
+export class JobFailedError extends CeleriacError<'JOB_FAILED' | 'CHORD_FAILED'> {
   static {
     named(JobFailedError, 'JobFailedError')
   }
   readonly jobId: string
   readonly task: string
-  /** The attempt that failed last, counted from 1. */
+  /** The attempt that failed last, counted from 1; 0 when it never began. */
   readonly attempt: number
+  // declared only: most jobs fail by themselves, and there is no field to print then
+  /** Id of the job whose end was the reason, where it was not this one's own: this one never began. */
+  declare readonly upstream?: string
 
-  constructor(job: JobFacts, extras: ErrorExtras = {}) {
-    const reason = clip(messageOf(extras.cause), 200)
-    super('JOB_FAILED', { jobId: job.jobId, task: job.task, attempt: job.attempt, reason }, extras)
-    this.jobId = job.jobId
-    this.task = job.task
-    this.attempt = job.attempt
+  constructor(job: JobFacts, extras: ErrorExtras = {}, failure: FailureFacts = {}) {
+    const { jobId, task, attempt } = job
+    const { upstream, failedIds } = failure
+    const said = clip(messageOf(extras.cause), 200)
+    const reason = upstream === undefined ? said : `${said} (upstream: job ${upstream})`
+    if (failedIds === undefined) super('JOB_FAILED', { jobId, task, attempt, reason }, extras)
+    else super('CHORD_FAILED', { jobId, task, count: failedIds.length, reason }, extras)
+    this.jobId = jobId
+    this.task = task
+    this.attempt = attempt
+    if (upstream !== undefined) this.upstream = upstream
+  }
+}
+
+/** What a job waits for in a group has not succeeded. `cause` is the first error of its members. */
+export class ChordError extends JobFailedError {
+  static {
+    named(ChordError, 'ChordError')
+  }
+  /** Ids of the members that failed or were cancelled, as far as they were known when the group failed. */
+  readonly failedIds: readonly string[]
+
+  constructor(job: JobFacts, extras: ErrorExtras, failure: ChordFacts) {
+    super(job, extras, failure)
+    this.failedIds = failure.failedIds
   }
 }
 
@@ -275,6 +310,16 @@ interface JobFacts {
   readonly jobId: string
   readonly task: string
   readonly attempt: number
+}
+
+interface ChordFacts extends FailureFacts {
+  readonly failedIds: readonly string[]
+}
+
+/** What is said of a failure that came from elsewhere. */
+interface FailureFacts {
+  readonly upstream?: string | undefined
+  readonly failedIds?: readonly string[] | undefined
 }
 
 /** The job that was waited for has been cancelled; `reason` is what the canceller gave. */
@@ -285,13 +330,22 @@ export class JobCancelledError extends CeleriacError<'JOB_CANCELLED'> {
   readonly jobId: string
   readonly task: string
   readonly reason: string
+  // declared only: most jobs are cancelled themselves
+  /** Id of the job whose cancelling was the reason, where it was not this one's own. */
+  declare readonly upstream?: string
 
-  constructor(job: Omit<JobFacts, 'attempt'> & { readonly reason: string }, extras: ErrorExtras = {}) {
+  constructor(job: CancelFacts, extras: ErrorExtras = {}) {
     super('JOB_CANCELLED', { jobId: job.jobId, task: job.task, reason: job.reason }, extras)
     this.jobId = job.jobId
     this.task = job.task
     this.reason = job.reason
+    if (job.upstream !== undefined) this.upstream = job.upstream
   }
+}
+
+interface CancelFacts extends Omit<JobFacts, 'attempt'> {
+  readonly reason: string
+  readonly upstream?: string | undefined
 }
 
 /** `handle.result({ timeout })` has waited long enough. The job itself is not touched. */

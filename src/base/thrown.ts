@@ -12,6 +12,10 @@ export interface StoredError {
   readonly errors?: readonly StoredError[]
   /** The facts of a CeleriacError. */
   readonly details?: Readonly<Record<string, string | number>>
+  /** The job whose end settled this one, too, before it began. */
+  readonly upstream?: string
+  /** The members of a group that did not succeed. */
+  readonly failedIds?: readonly string[]
 }
 
 /** How much of what was thrown is kept: bytes of text, and numbers of errors. */
@@ -188,6 +192,7 @@ function restore(stored: unknown, depthLeft: number): Error {
   const cause = depthLeft > 0 ? read(stored, 'cause') : undefined
   const members = depthLeft > 0 ? read(stored, 'errors') : undefined
   const details = read(stored, 'details')
+  const failedIds = read(stored, 'failedIds')
   return plainError({
     name,
     message,
@@ -196,6 +201,7 @@ function restore(stored: unknown, depthLeft: number): Error {
     ...(cause !== undefined && cause !== null && { cause: restore(cause, depthLeft - 1) }),
     ...(isArray(members) && { errors: members.map((member) => restore(member, depthLeft - 1)) }),
     ...(typeof details === 'object' && details !== null && { details }),
+    ...(isArray(failedIds) && { failedIds: failedIds.map(String) }),
   })
 }
 
@@ -208,6 +214,7 @@ export interface ErrorParts {
   readonly cause?: unknown
   readonly errors?: readonly unknown[]
   readonly details?: object
+  readonly failedIds?: readonly string[]
 }
 
 /** A plain Error with these parts; without a stack it gets none, since ours would tell of the wrong place. */
@@ -218,6 +225,7 @@ export function plainError(parts: ErrorParts): Error {
   if (parts.errors !== undefined) hide(error, 'errors', parts.errors)
   if (parts.code !== undefined) Object.assign(error, { code: parts.code })
   if (parts.details !== undefined) Object.assign(error, { details: parts.details })
+  if (parts.failedIds !== undefined) Object.assign(error, { failedIds: parts.failedIds })
   return error
 }
 

@@ -19,6 +19,7 @@ const SPEAK_FOR_THEMSELVES: readonly ErrorCode[] = [
   'PERMISSION_DENIED',
   'READ_ONLY',
   'WORKER_STATE',
+  'WORKFLOW_BUSY',
   'DEMO_PACKAGES',
   'AUDIO_FOLDER',
 ]
@@ -63,7 +64,10 @@ function hintFor({ code, facts }: CeleriacError, command: string): string {
       return 'read the log in the folder .celeriac, or give a server of your own with --database <url>'
     case 'JOB_UNKNOWN':
       return 'celeriac jobs, which lists the ids there are'
+    case 'WORKFLOW_UNKNOWN':
+      return 'celeriac jobs, which lists the ids there are; any job of a workflow names it'
     case 'JOB_FAILED':
+    case 'CHORD_FAILED':
     case 'JOB_CANCELLED':
     case 'RESULT_TIMEOUT':
       return `celeriac job ${jobId}`

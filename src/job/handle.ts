@@ -1,6 +1,7 @@
 import { type Duration, formatMs, toMs } from '../base/duration.ts'
 import {
   CeleriacError,
+  ChordError,
   isCeleriacError,
   JobCancelledError,
   JobFailedError,
@@ -60,6 +61,8 @@ export interface HandleContext {
   readonly database: Database
   readonly results: Results
   readonly codec: Codec | undefined
+  /** The value of a job that is settled as the sum of others: of a group, or of what a job was replaced by. */
+  readonly joined: (jobId: string) => Promise<unknown>
 }
 
 /**
@@ -78,7 +81,7 @@ export class JobHandle<Result = unknown> {
   /**
    * Waits for the job and returns what its handler returned.
    *
-   * @throws {JobFailedError} with the handler's error as `cause`
+   * @throws {JobFailedError} with the handler's error as `cause`; `ChordError` when members of the group before it failed
    * @throws {JobCancelledError} when it was cancelled or expired
    * @throws {ResultTimeoutError} after `timeout`; the job goes on
    * @throws {CeleriacError} `JOB_UNKNOWN` when nobody knows the id: never committed, forgotten or pruned; `APP_CLOSED`
@@ -94,7 +97,7 @@ export class JobHandle<Result = unknown> {
   async settled(options: WaitOptions = {}): Promise<Settled<Result>> {
     const row = await this.#wait(options)
     if (row === null) throw new CeleriacError('JOB_UNKNOWN', { jobId: this.id })
-    return this.#settledFrom(row)
+    return settledOf<Result>(row, this.#context)
   }
 
   /** The state of the job now. @throws {CeleriacError} `JOB_UNKNOWN` */
@@ -104,7 +107,10 @@ export class JobHandle<Result = unknown> {
 
   /** Everything known of the job now. @throws {CeleriacError} `JOB_UNKNOWN` */
   async info(): Promise<JobInfo> {
-    return infoFrom(await this.#detail(), this.#context.codec)
+    const row = await this.#detail()
+    const info = infoFrom(row, this.#context.codec)
+    if (row.state !== 'succeeded' || row.options?.join === undefined) return info
+    return { ...info, value: await this.#context.joined(this.id) }
   }
 
   /** What the handler reports, as it does, from its latest report on; ends with the job. */
@@ -229,23 +235,38 @@ export class JobHandle<Result = unknown> {
       }
     })
   }
+}
 
-  #settledFrom(row: JobOutcomeRow): Settled<Result> {
-    if (row.state === 'succeeded') {
-      const value = row.empty ? undefined : decodeValue(row.value, this.#context.codec)
-      return { ok: true, value: value as Result }
-    }
-    const stored = row.error as StoredError | null
-    if (row.state === 'cancelled') {
-      const reason = stored?.message ?? 'cancelled'
-      return { ok: false, error: new JobCancelledError({ jobId: this.id, task: row.task, reason }) }
-    }
-    const cause = stored === null ? undefined : restoreError(stored)
+/** The end of a job as a value, from its row. */
+async function settledOf<Result>(row: JobOutcomeRow, context: HandleContext): Promise<Settled<Result>> {
+  if (row.state === 'succeeded') {
+    if (row.join !== null) return { ok: true, value: (await context.joined(row.id)) as Result }
+    const value = row.empty ? undefined : decodeValue(row.value, context.codec)
+    return { ok: true, value: value as Result }
+  }
+  const stored = row.error as StoredError | null
+  const { id: jobId, task, attempt } = row
+  if (row.state === 'cancelled') {
+    const reason = stored?.message ?? 'cancelled'
     return {
       ok: false,
-      error: new JobFailedError({ jobId: this.id, task: row.task, attempt: row.attempt }, { cause }),
+      error: new JobCancelledError({ jobId, task, reason, upstream: stored?.upstream }),
     }
   }
+  return { ok: false, error: failureOf({ jobId, task, attempt }, stored) }
+}
+
+function failureOf(
+  job: { readonly jobId: string; readonly task: string; readonly attempt: number },
+  stored: StoredError | null,
+): JobFailedError {
+  if (stored === null) return new JobFailedError(job)
+  const { upstream, failedIds } = stored
+  if (stored.name !== 'ChordError' || !Array.isArray(failedIds))
+    return new JobFailedError(job, { cause: restoreError(stored) }, { upstream })
+  // What went wrong first says more than that something did; the rest is said by the class.
+  const cause = stored.cause === undefined ? undefined : restoreError(stored.cause)
+  return new ChordError(job, { cause }, { upstream, failedIds: failedIds.map(String) })
 }
 
 function infoFrom(row: JobDetailRow, codec: Codec | undefined): JobInfo {

@@ -16,7 +16,14 @@ export interface JobOutcomeRow {
   readonly error: unknown
   readonly progress: unknown
   readonly cancelReason: string | null
+  /** When it was settled, to the microsecond and in an order that texts have, too; null before. */
+  readonly settledAt: string | null
+  /** Its value is what its members' values make: of a group, or of what a job was replaced by; null for a job of its own. */
+  readonly join: JoinKind | null
 }
+
+/** How the values of members become one. */
+export type JoinKind = 'list' | 'object' | 'value'
 
 /** Everything known of a job, times in ms since 1970. */
 export interface JobDetailRow {
@@ -30,6 +37,7 @@ export interface JobDetailRow {
   readonly error: unknown
   readonly progress: unknown
   readonly labels: Readonly<Record<string, string>> | null
+  readonly options: { readonly join?: JoinKind } | null
   readonly attempt: number
   readonly max_attempts: number
   readonly snoozes: number
