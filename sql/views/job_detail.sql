@@ -11,14 +11,14 @@ select
   job.task, job.queue, job.priority, job.args, null::jsonb as value, null::jsonb as error, job.progress, job.labels,
   job.options, job.attempt, job.max_attempts, job.snoozes, job.losses, job.token, job.enqueued_at, job.run_at,
   job.claimed_at, null::timestamptz as settled_at, job.expires_at, job.cancel_requested_at, job.cancel_reason,
-  job.worker_id, job.root_id, job.parent_id
+  job.worker_id, job.root_id, job.parent_id, job.workflow_id, job.blockers
 from celeriac.jobs as job
 union all
 select
   result.id, result.state, result.task, result.queue, result.priority, result.args, result.value, result.error,
   result.progress, result.labels, result.options, result.attempt, result.max_attempts, result.snoozes, result.losses,
   result.token, result.enqueued_at, result.run_at, result.claimed_at, result.settled_at, null, null, null,
-  result.worker_id, result.root_id, result.parent_id
+  result.worker_id, result.root_id, result.parent_id, result.workflow_id, 0
 from celeriac.results as result;
 comment on view celeriac.job_detail is 'Everything known of a job; ask for one id or few.';
 comment on column celeriac.job_detail.id is 'Id of the job.';
@@ -47,3 +47,5 @@ comment on column celeriac.job_detail.cancel_reason is 'Why the cancel was reque
 comment on column celeriac.job_detail.worker_id is 'Worker of the present or last attempt.';
 comment on column celeriac.job_detail.root_id is 'The job at the top of its family; null when it is its own root.';
 comment on column celeriac.job_detail.parent_id is 'The job whose handler enqueued it.';
+comment on column celeriac.job_detail.workflow_id is 'The canvas it is a node of.';
+comment on column celeriac.job_detail.blockers is 'Jobs it waits for.';

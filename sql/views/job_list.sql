@@ -21,7 +21,7 @@ select
   job.task, job.queue, job.priority, job.attempt, job.max_attempts,
   job.enqueued_at, job.run_at, job.claimed_at, null::timestamptz as settled_at, job.expires_at,
   job.worker_id, job.root_id, job.parent_id, job.labels, job.progress,
-  null::text as error_name, null::text as error_message
+  null::text as error_name, null::text as error_message, job.workflow_id
 from celeriac.jobs as job
 left join celeriac.workers as worker on worker.id = job.worker_id
 union all
@@ -29,7 +29,7 @@ select
   result.id, result.state, null, result.task, result.queue, result.priority, result.attempt, result.max_attempts,
   result.enqueued_at, result.run_at, result.claimed_at, result.settled_at, null,
   result.worker_id, result.root_id, result.parent_id, result.labels, result.progress,
-  result.error ->> 'name', result.error ->> 'message'
+  result.error ->> 'name', result.error ->> 'message', result.workflow_id
 from celeriac.results as result;
 comment on view celeriac.job_list is 'Every job, settled or not, in the columns a list needs.';
 comment on column celeriac.job_list.id is 'Id of the job.';
@@ -52,3 +52,4 @@ comment on column celeriac.job_list.labels is 'Labels it carries.';
 comment on column celeriac.job_list.progress is 'What its handler last reported.';
 comment on column celeriac.job_list.error_name is 'Name of the error it ended with.';
 comment on column celeriac.job_list.error_message is 'Message of the error it ended with.';
+comment on column celeriac.job_list.workflow_id is 'The canvas it is a node of.';

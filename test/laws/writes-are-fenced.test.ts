@@ -10,13 +10,26 @@ const UNFENCED: Readonly<Record<string, string>> = {
   'cancel_jobs: update jobs': 'asks for a cancel; who runs the job keeps it',
   'forget_jobs: update jobs': 'an option for when it is settled; who runs the job keeps it',
   'enqueue_jobs: delete jobs': 'its own inserts, which nobody else can see yet',
+  'replace_node: update jobs': 'called by settle_jobs for an attempt that has just matched its token',
 }
+
+const LOCKED_BELOW = 'whoever settles a node has locked what is below it, in one go and in order (find_below)'
 
 /** Writes of several rows that wait for locks in no order that the text shows, and why none can meet another so. */
 const UNORDERED: Readonly<Record<string, string>> = {
   'settle_jobs: delete jobs':
     'walks the ids in their order and looks each up: no other join is allowed to it',
   'enqueue_jobs: delete jobs': 'its own inserts, which nobody else can see yet',
+  'retry_jobs: delete jobs': 'its own inserts, which nobody else can see yet',
+  'advance_dependencies: delete jobs': LOCKED_BELOW,
+  'advance_dependencies: update jobs': LOCKED_BELOW,
+  'fail_below: delete jobs': LOCKED_BELOW,
+  'add_members: update jobs': LOCKED_BELOW,
+  'fail_below: update results': 'joins that failed before: whoever ends their members does it under the lock of those',
+  'drop_values: update results': 'values of settled nodes, by whoever settles the last that needed them',
+  'expire_jobs: delete jobs': 'locked in the statement before, with skip locked',
+  'rescue_jobs: update jobs': 'locked in the statement before, with skip locked',
+  'rescue_jobs: delete jobs': 'locked in the statement before, with skip locked',
   'prune_results: delete listeners': 'each process writes one row there, its own',
 }
 

@@ -64,12 +64,32 @@ const id = randomUUID()
 const batch = JSON.stringify([
   [{ queue: 'default', task: 'add', givenId: true, delayMs: 1, expiresMs: 60_000 }, [[id, [1]]]],
 ])
+const nodes = [randomUUID(), randomUUID()] as const
+function aPlan(ids: readonly string[]): string {
+  return JSON.stringify({
+    id: ids[0],
+    rootId: ids[0],
+    outputId: ids[1],
+    name: 'add(1) | add()',
+    parentId: null,
+    ids,
+    shapes: [{ queue: 'default', task: 'add', delayMs: 1, expiresMs: 60_000 }],
+    nodes: [
+      [0, [1], null, null],
+      [0, [], 0, { in: true }],
+    ],
+    edges: [[0, 1, null, null, 1]],
+    errbacks: [[{ queue: 'default', task: 'add' }, [1], false]],
+  })
+}
 const CALLS: readonly (readonly [role: string, text: string])[] = [
   [
     'producer',
     `select celeriac.enqueue('add', '[1]', '{"delay": "1s", "expires": "1h", "timeLimit": "1s", "labels": {"a": "b"}}')`,
   ],
   ['producer', `select celeriac.enqueue_jobs('${batch}')`],
+  ['producer', `select celeriac.start_workflow('${aPlan(nodes)}')`],
+  ['producer', `select celeriac.read_inputs('{${nodes[1]}}')`],
   ['producer', `select celeriac.find_outcomes('{${id}}')`],
   ['producer', `select celeriac.find_detail('${id}')`],
   ['producer', `select celeriac.register_listener('${id}', 1000)`],
@@ -80,6 +100,9 @@ const CALLS: readonly (readonly [role: string, text: string])[] = [
   ['operator', `select * from celeriac.retry_jobs('{${id}}')`],
   ['operator', `select celeriac.forget_jobs('{${id}}')`],
   ['viewer', `select * from celeriac.find_unknown_tasks(10)`],
+  ['worker', `select celeriac.advance_dependencies('{${nodes[0]}}')`],
+  ['worker', `select celeriac.replace_node('${nodes[0]}', '${aPlan([randomUUID(), randomUUID()])}')`],
+  ['worker', `select celeriac.add_members('${nodes[0]}', '${aPlan([randomUUID(), randomUUID()])}')`],
   ['worker', `select celeriac.make_partitions(20)`],
   ['worker', `select * from celeriac.prune_results(1e12, 10)`],
   [

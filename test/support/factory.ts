@@ -38,6 +38,8 @@ export interface JobFields {
   readonly progress?: unknown
   readonly root_id?: string | null
   readonly parent_id?: string | null
+  readonly workflow_id?: string | null
+  readonly blockers?: number
 }
 
 /** Columns of a settled job that a test may care about. */
@@ -109,6 +111,7 @@ function jobRow({ state, ...fields }: JobFields): JsonRow & { id: string } {
     attempt: running ? 1 : 0,
     max_attempts: 5,
     snoozes: 0,
+    blockers: 0,
     losses: 0,
     ...fields,
   }
@@ -117,8 +120,9 @@ function jobRow({ state, ...fields }: JobFields): JsonRow & { id: string } {
 /** Inserts a settled job; returns its id. */
 export async function aResult(database: Queryable, fields: ResultFields = {}): Promise<string> {
   const state = fields.state ?? 'succeeded'
+  const { blockers: _, ...job } = jobRow({ worker_id: randomUUID() })
   const row = {
-    ...jobRow({ worker_id: randomUUID() }),
+    ...job,
     settled_at: fromNow(0),
     state,
     error: state === 'succeeded' ? null : { name: 'Error', message: 'boom' },

@@ -7,7 +7,7 @@
 create or replace function celeriac.schema_version(out version integer, out oldest integer)
 language sql stable parallel safe
 as $$
-  select 2, case
+  select 3, case
     when to_regprocedure(
       'celeriac.register_worker(uuid, bigint, text, text, integer, text, text[], text[], integer)'
     ) is null then 2

@@ -2,7 +2,8 @@
 -- Cancels jobs: one that has not begun is settled at once, the worker of a running one is asked to abort it.
 -- Returns: a row per distinct id; outcome = cancelled, requested (it runs; its worker settles it), settled (too late),
 --          unknown (never enqueued, or pruned)
--- Writes:  jobs, results      Locks: the jobs in id order
+-- Writes:  jobs, results      Locks: the jobs, and what is below nodes among them, in id order
+-- Calls:   find_below, advance_dependencies
 -- Called by: src/db/calls/job.ts, cancel
 create or replace function celeriac.cancel_jobs(p_ids uuid[], p_reason text)
 returns table (job_id uuid, outcome text)
@@ -14,7 +15,14 @@ declare
   v_now timestamptz := celeriac.clock();
   v_cancelled uuid[];
   v_requested uuid[];
+  v_nodes uuid[];
+  v_below uuid[] := celeriac.find_below(p_ids, true);
 begin
+  -- order: with what they end, when they are nodes, all in one go.
+  if v_below is not null then
+    perform from celeriac.jobs as job where job.id = any (p_ids || v_below) order by job.id for update;
+  end if;
+
   with mine as materialized (
     select job.* from celeriac.jobs as job where job.id = any (p_ids) order by job.id for update
   ), asked as (
@@ -28,7 +36,7 @@ begin
   ), kept as (
     insert into celeriac.results (
       id, settled_at, run_at, enqueued_at, claimed_at, expires_at, token, worker_id, root_id, parent_id, attempt,
-      max_attempts, snoozes, losses, state, priority, queue, task, args, error, options, labels, progress
+      max_attempts, snoozes, losses, state, priority, queue, task, args, error, options, labels, progress, workflow_id
     )
     select
       id, v_now, run_at, enqueued_at, claimed_at,
@@ -37,15 +45,19 @@ begin
       token + 1, null, root_id, parent_id, attempt, max_attempts, snoozes, losses, 'cancelled', priority, queue, task, args,
       jsonb_build_object('name', 'JobCancelledError', 'code', 'JOB_CANCELLED', 'message',
         coalesce(cancel_reason, p_reason, 'cancelled')),
-      options, labels, progress
+      options, labels, progress, workflow_id
     from mine
-    where worker_id is null and (options is null or not options ? 'forget')
+    where worker_id is null and (options is null or not options ? 'forget' or options ? 'n')
   )
   select
     array_agg(mine.id) filter (where mine.worker_id is null),
-    array_agg(mine.id) filter (where mine.worker_id is not null)
-  into v_cancelled, v_requested
+    array_agg(mine.id) filter (where mine.worker_id is not null),
+    array_agg(mine.id) filter (where mine.worker_id is null and mine.options ? 'n')
+  into v_cancelled, v_requested, v_nodes
   from mine;
+  if v_nodes is not null then
+    perform celeriac.advance_dependencies(v_nodes);
+  end if;
 
   perform celeriac.hint('c ' || id || coalesce(' ' || left(p_reason, 500), ''))
   from unnest(v_requested) as id;

@@ -4,23 +4,30 @@
 -- Args:    p_value  JSON text, null for no value
 -- Returns: xid = the transaction, to ask for its fate later; listened_to = whether any process waits for results
 -- Raises:  ZC001 LEASE_LOST when this worker does not hold the job by this token
--- Writes:  jobs, results      Locks: the job      Calls: settle_jobs
+-- Writes:  jobs, results      Locks: the job, and what it opens when it is a node      Calls: settle_jobs
 -- Called by: src/db/calls/complete-attempt.ts
 create or replace function celeriac.complete_attempt(
   p_worker_id uuid, p_id uuid, p_token bigint, p_value text, out xid text, out listened_to boolean
 )
 language plpgsql
 as $$
+declare
+  v_node boolean;
 begin
   -- settle_jobs forgives what this token has settled before; here that would let a second set of effects in.
-  perform from celeriac.jobs as job
+  select coalesce(job.options ? 'n', false) into v_node from celeriac.jobs as job
   where job.id = p_id and job.token = p_token and job.worker_id = p_worker_id
   for update;
   if not found then
     raise exception 'job % is no longer held by this attempt', p_id
       using errcode = 'ZC001', hint = 'Roll back: another attempt runs the job, or it is settled.';
   end if;
-  perform celeriac.settle_jobs(p_worker_id, array[p_id], array[p_token], array[p_value], null);
+  if v_node then
+    perform celeriac.settle_jobs(p_worker_id, '{}', '{}', '{}', jsonb_build_array(jsonb_build_object(
+      'id', p_id, 'token', p_token, 'kind', 'succeeded', 'node', true, 'value', p_value::jsonb)));
+  else
+    perform celeriac.settle_jobs(p_worker_id, array[p_id], array[p_token], array[p_value], null);
+  end if;
   xid := pg_current_xact_id();
   listened_to := exists (select from celeriac.listeners as listener where listener.expires_at > celeriac.clock());
 end

@@ -3,7 +3,8 @@
 -- like one that has not begun.
 -- Returns: a row per distinct id; outcome = killed (it ran), cancelled (it had not begun), settled (too late),
 --          unknown (never enqueued, or pruned)
--- Writes:  jobs, results, attempts      Locks: the jobs in id order      Calls: cancel_jobs
+-- Writes:  jobs, results, attempts      Locks: the jobs, and what is below nodes among them, in id order
+-- Calls:   find_below, cancel_jobs
 -- Called by: src/db/calls/kill-jobs.ts, kill
 create or replace function celeriac.kill_jobs(p_ids uuid[], p_reason text)
 returns table (job_id uuid, outcome text)
@@ -14,7 +15,13 @@ declare
   v_now timestamptz := celeriac.clock();
   v_found uuid[];
   v_killed uuid[];
+  v_below uuid[] := celeriac.find_below(p_ids, true);
 begin
+  -- order: with what they end, when they are nodes, all in one go.
+  if v_below is not null then
+    perform from celeriac.jobs as job where job.id = any (p_ids || v_below) order by job.id for update;
+  end if;
+
   with mine as materialized (
     select job.* from celeriac.jobs as job where job.id = any (p_ids) order by job.id for update
   ), taken as (

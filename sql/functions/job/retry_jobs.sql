@@ -66,7 +66,7 @@ begin
     returning result.id
   ), late as (
     delete from celeriac.jobs as job
-    where job.id = any (v_returned) and job.id not in (select removed.id from removed)
+    where job.id = any (v_returned) and job.worker_id is null and job.id not in (select removed.id from removed)
   )
   select array_agg(removed.id) into v_returned from removed;
 

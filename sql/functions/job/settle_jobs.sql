@@ -2,16 +2,20 @@
 -- Ends attempts of one worker: the succeeded of a batch in one statement, every other outcome in a second one.
 -- What happens after is this visible list, in order:
 --   succeeded jobs become results · failed attempts are recorded · jobs that run again go back · the rest become results
+--   · nodes of a canvas are replaced, or get company · what waited for nodes is opened, or ended
 -- Args:    p_ids, p_tokens, p_values  succeeded attempts; a value is JSON text or null
---          p_others  [{id, token, kind, error?, delayMs?, reason?}, …] where kind is
+--          p_others  [{id, token, kind, node?, error?, delayMs?, reason?, value?, plan?}, …] where node says that it is one of
+--                    a canvas, and kind is
+--                    succeeded (a node; plan = members it adds to its group)
+--                    replaced  (it ends as what plan comes to; see insert_nodes)
 --                    errored   (a thrown error; delayMs null = never again; attempts left are counted here)
 --                    snoozed   (again after delayMs, not charged)
 --                    released  (never begun: the claim is undone, the job back in its place)
 --                    returned  (begun and given up: back in its place, not charged)
 --                    discarded (failed for good, not an error of the handler)   cancelled
 -- Returns: lost = attempts this worker no longer holds and that are not settled by it either; null for none
--- Writes:  jobs, results, attempts      Locks: own jobs in id order
--- Called by: work_cycle
+-- Writes:  jobs, results, attempts, dependencies, workflows      Locks: own jobs, and what nodes open or end, in id order
+-- Calls:   find_below, replace_node, add_members, advance_dependencies      Called by: work_cycle, complete_attempt
 create or replace function celeriac.settle_jobs(
   p_worker_id uuid, p_ids uuid[], p_tokens bigint[], p_values text[], p_others jsonb,
   out lost uuid[]
@@ -28,12 +32,35 @@ declare
   v_now timestamptz := celeriac.clock();
   v_missing bigint := 0;
   v_count bigint;
+  v_nodes uuid[];
+  v_ended uuid[];
+  v_below uuid[];
+  v_plans text[];
+  v_plan text[];
 begin
-  -- order: two statements follow; a cancel or rescue of the same jobs must not meet them half-way.
-  if cardinality(p_ids) > 0 and p_others is not null then
+  if p_others @? '$[*].node' then
+    select
+      celeriac.find_below(array_agg(node.id) filter (where not node.fails), false)
+        || celeriac.find_below(array_agg(node.id) filter (where node.fails), true)
+    into v_below
+    from (
+      select
+        job.id,
+        other.kind in ('discarded', 'cancelled') or other.kind <> 'succeeded' and job.cancel_requested_at is not null
+          or other.kind = 'errored'
+          and (other."delayMs" is null or job.attempt - job.snoozes - job.losses >= job.max_attempts) as fails
+      from jsonb_to_recordset(p_others) as other (id uuid, kind text, node boolean, "delayMs" double precision)
+      join celeriac.jobs as job on job.id = other.id
+      where other.node
+    ) as node;
+  end if;
+  -- order: several statements follow; a cancel or rescue of the same jobs must not meet them half-way.
+  if (cardinality(p_ids) > 0 or v_below is not null) and p_others is not null then
     perform from celeriac.jobs as job
-    where job.id = any (p_ids || array (select (other ->> 'id')::uuid from jsonb_array_elements(p_others) as other))
-      and job.worker_id = p_worker_id
+    where job.id = any (
+        p_ids || array (select (other ->> 'id')::uuid from jsonb_array_elements(p_others) as other) || v_below
+      )
+      and (job.worker_id = p_worker_id or job.id = any (v_below))
     order by job.id
     for update;
   end if;
@@ -49,26 +76,29 @@ begin
     ), kept as (
       insert into celeriac.results (
         id, settled_at, run_at, enqueued_at, claimed_at, expires_at, token, worker_id, root_id, parent_id, attempt,
-        max_attempts, snoozes, losses, state, priority, queue, task, args, value, options, labels, progress
+        max_attempts, snoozes, losses, state, priority, queue, task, args, value, options, labels, progress, workflow_id
       )
       select
         id, v_now, run_at, enqueued_at, claimed_at,
         v_now + (options ->> 'resultTtlMs')::double precision * interval '1 millisecond',
         token, worker_id, root_id, parent_id, attempt, max_attempts, snoozes, losses, 'succeeded', priority, queue, task,
-        args, value::jsonb, options, labels, progress
+        args, value::jsonb, options, labels, progress, workflow_id
       from settled
-      where options is null or not options ? 'forget'
+      where options is null or not options ? 'forget' or options ? 'n'
     )
-    select count(*) into v_count from settled;
+    -- Workers send nodes among the others; those of an earlier version do not know what nodes are.
+    select count(*), array_agg(settled.id) filter (where settled.options ? 'n') into v_count, v_nodes from settled;
     v_missing := cardinality(p_ids) - v_count;
   end if;
 
   if p_others is not null then
     with mine as materialized (
       select
-        job.*, other.error, other.reason, other.kind,
+        job.*, other.error, other.reason, other.kind, other.value, other.plan,
         coalesce(other."delayMs", 0) * interval '1 millisecond' as delay,
         case
+          when other.kind = 'succeeded' then 'succeeded'
+          when other.kind = 'replaced' and job.cancel_requested_at is null then 'waiting'
           when other.kind = 'errored'
             and (other."delayMs" is null or job.attempt - job.snoozes - job.losses >= job.max_attempts) then 'failed'
           when other.kind = 'discarded' then 'failed'
@@ -76,7 +106,7 @@ begin
           else 'pending'
         end::celeriac.job_state as next_state
       from jsonb_to_recordset(p_others) as other (
-        id uuid, token bigint, kind text, error jsonb, "delayMs" double precision, reason text
+        id uuid, token bigint, kind text, error jsonb, "delayMs" double precision, reason text, value jsonb, plan jsonb
       )
       join celeriac.jobs as job on job.id = other.id
       where job.token = other.token and job.worker_id = p_worker_id
@@ -101,28 +131,48 @@ begin
     ), removed as (
       delete from celeriac.jobs as job
       using mine
-      where job.id = mine.id and mine.next_state <> 'pending'
+      where job.id = mine.id and mine.next_state not in ('pending', 'waiting')
     ), kept as (
       insert into celeriac.results (
         id, settled_at, run_at, enqueued_at, claimed_at, expires_at, token, worker_id, root_id, parent_id, attempt,
-        max_attempts, snoozes, losses, state, priority, queue, task, args, error, options, labels, progress
+        max_attempts, snoozes, losses, state, priority, queue, task, args, value, error, options, labels, progress, workflow_id
       )
       select
         id, v_now, run_at, enqueued_at, claimed_at,
         v_now + (options ->> 'resultTtlMs')::double precision * interval '1 millisecond',
         token, worker_id, root_id, parent_id, attempt, max_attempts, snoozes, losses, next_state, priority, queue, task,
-        args,
+        args, case next_state when 'succeeded' then value end,
         case next_state
+          when 'succeeded' then null
           when 'cancelled' then jsonb_build_object(
             'name', 'JobCancelledError', 'code', 'JOB_CANCELLED', 'message', coalesce(cancel_reason, reason, 'cancelled'))
           else error
         end,
-        options, labels, progress
+        options, labels, progress, workflow_id
       from mine
-      where next_state <> 'pending' and (options is null or not options ? 'forget')
+      where next_state not in ('pending', 'waiting') and (options is null or not options ? 'forget' or options ? 'n')
     )
-    select count(*) into v_count from mine;
+    select
+      count(*), array_agg(mine.id) filter (where mine.options ? 'n' and mine.next_state not in ('pending', 'waiting')),
+      array_agg(array[mine.id::text, mine.next_state::text, mine.plan::text]) filter (where mine.plan is not null)
+    into v_count, v_ended, v_plans
+    from mine;
     v_missing := v_missing + jsonb_array_length(p_others) - v_count;
+
+    -- Rare, and each is a canvas of its own.
+    if v_plans is not null then
+      foreach v_plan slice 1 in array v_plans loop
+        if v_plan[2] = 'waiting' then
+          perform celeriac.replace_node(v_plan[1]::uuid, v_plan[3]::jsonb);
+        elsif v_plan[2] = 'succeeded' then
+          perform celeriac.add_members(v_plan[1]::uuid, v_plan[3]::jsonb);
+        end if;
+      end loop;
+    end if;
+  end if;
+
+  if v_nodes is not null or v_ended is not null then
+    perform celeriac.advance_dependencies(v_nodes || v_ended);
   end if;
 
   -- Rare: an attempt is not lost when the table shows that this very token settled it; then only the answer was. A job
@@ -149,7 +199,11 @@ begin
         select from celeriac.jobs as job
         where job.id = sent.id and job.worker_id is null
           and job.token = sent.token + case sent.kind when 'snoozed' then 0 when 'released' then 1 when 'returned' then 1 end
-      );
+      )
+      and not (sent.kind = 'replaced' and exists (
+        select from celeriac.job_detail as job
+        where job.id = sent.id and job.token = sent.token and job.options ->> 'join' = 'value'
+      ));
   end if;
 end
 $$;

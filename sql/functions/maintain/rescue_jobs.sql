@@ -7,8 +7,8 @@
 -- Returns: a row per dead worker that jobs were taken from or that is done with; name null for an unknown one.
 --          As many jobs as p_most: there may be more
 -- Writes:  workers (delete), jobs, results, attempts
--- Locks:   workers, gates of the dead, jobs in id order: none of them waits
--- Calls:   find_dead_workers, wake_workers      Called by: run_round, on a session that holds no presence lock
+-- Locks:   workers, gates of the dead, jobs in id order, what is below nodes that end: none of them waits
+-- Calls:   find_dead_workers, lock_below, advance_dependencies, wake_workers      Called by: run_round, on a session that holds no presence lock
 create or replace function celeriac.rescue_jobs(
   p_accuser uuid, p_grace_ms double precision, p_beat_ms double precision, p_lease_ms double precision,
   p_max_losses integer, p_orphans boolean, p_most integer
@@ -18,6 +18,8 @@ language plpgsql
 as $$
 declare
   v_now timestamptz := celeriac.clock();
+  v_taken uuid[];
+  v_nodes uuid[];
   v_dead uuid[] := celeriac.find_dead_workers(p_accuser, p_grace_ms, p_beat_ms, p_lease_ms);
 begin
   if p_orphans then
@@ -36,6 +38,23 @@ begin
     return;
   end if;
 
+  with taken as materialized (
+    select job.id,
+      job.options ? 'n' and (job.cancel_requested_at is not null or job.losses >= p_max_losses
+        or coalesce((job.options ->> 'atMostOnce')::boolean, false)) as ends
+    from celeriac.jobs as job
+    where job.worker_id = any (v_dead)
+    order by job.id
+    limit p_most
+    for update skip locked
+  )
+  select array_agg(taken.id), array_agg(taken.id) filter (where taken.ends) into v_taken, v_nodes from taken;
+  -- A node that ends takes what is below it along; while somebody is at work there, the next round does it.
+  if v_nodes is not null and not celeriac.lock_below(v_nodes) then
+    v_taken := array (select id from unnest(v_taken) as id where id <> all (v_nodes));
+    v_nodes := null;
+  end if;
+
   return query
   with mine as materialized (
     select job.*,
@@ -51,10 +70,8 @@ begin
       ) as error
     from celeriac.jobs as job
     left join celeriac.workers as worker on worker.id = job.worker_id
-    where job.worker_id = any (v_dead)
+    where job.id = any (v_taken)
     order by job.id
-    limit p_most
-    for update of job skip locked
   ), recorded as (
     insert into celeriac.attempts (job_id, attempt, token, outcome, worker_id, claimed_at, ended_at, retry_at, error)
     select mine.id, mine.attempt, mine.token, 'lost', mine.worker_id, mine.claimed_at, v_now,
@@ -72,7 +89,7 @@ begin
   ), kept as (
     insert into celeriac.results (
       id, settled_at, run_at, enqueued_at, claimed_at, expires_at, token, worker_id, root_id, parent_id, attempt,
-      max_attempts, snoozes, losses, state, priority, queue, task, args, error, options, labels, progress
+      max_attempts, snoozes, losses, state, priority, queue, task, args, error, options, labels, progress, workflow_id
     )
     select
       mine.id, v_now, mine.run_at, mine.enqueued_at, mine.claimed_at,
@@ -81,9 +98,9 @@ begin
       mine.losses + 1, mine.next_state::celeriac.job_state, mine.priority, mine.queue, mine.task, mine.args,
       case mine.next_state when 'failed' then mine.error else jsonb_build_object(
         'name', 'JobCancelledError', 'code', 'JOB_CANCELLED', 'message', coalesce(mine.cancel_reason, 'cancelled')) end,
-      mine.options, mine.labels, mine.progress
+      mine.options, mine.labels, mine.progress, mine.workflow_id
     from mine
-    where mine.next_state <> 'pending' and (mine.options is null or not mine.options ? 'forget')
+    where mine.next_state <> 'pending' and (mine.options is null or not mine.options ? 'forget' or mine.options ? 'n')
   ), woken as (
     select celeriac.wake_workers(mine.queue, min(mine.run_at)) from mine where mine.next_state = 'pending' group by mine.queue
   ), told as (
@@ -96,6 +113,10 @@ begin
   from unnest(v_dead) as dead (id)
   left join celeriac.workers as worker on worker.id = dead.id
   where (select count(*) from woken) >= 0 and (select count(*) from told) >= 0;
+
+  if v_nodes is not null then
+    perform celeriac.advance_dependencies(v_nodes);
+  end if;
 
   -- One whose jobs are not all taken away (somebody else holds a row) stays, declared dead. So does one whose row is
   -- held: whoever leaves locks it first and then waits for the jobs that are locked here.

@@ -1,0 +1,136 @@
+-- celeriac.fail_below(uuid[]) → uuid[]
+-- Ends every node below nodes that failed or were cancelled, at once: nothing waits for what cannot come.
+--   a plain node, and a join whose members were never to run, end like the one they wait for, with "upstream": its id
+--   a join of which a member failed fails with a ChordError that names its members, and what is below it refers to it
+--   a node that was replaced ends like its replacement
+-- Then enqueues the errbacks of those that failed themselves.
+-- Args:    p_ids  nodes settled just now as failed or cancelled
+-- Returns: the nodes it has ended
+-- Writes:  jobs, results, dependencies      Locks: what find_below names; the caller has locked it
+-- Calls:   enqueue_errbacks, announce_settled      Called by: advance_dependencies
+create or replace function celeriac.fail_below(p_ids uuid[])
+returns uuid[]
+language plpgsql
+set jit = off
+-- planner: as in advance_dependencies.
+set enable_seqscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
+as $$
+declare
+  v_now timestamptz := celeriac.clock();
+  v_ids uuid[];
+  v_origins uuid[];
+  v_states text[];
+  v_inside boolean[];
+  -- By id: errors of nodes that others refer to, which are those that failed themselves, and joins.
+  v_errors jsonb;
+  v_more jsonb;
+begin
+  select jsonb_object_agg(result.id, coalesce(result.error, '{}')) into v_errors
+  from celeriac.results as result
+  where result.id = any (p_ids) and result.settled_at = v_now;
+
+  with recursive ended as (
+    select result.id, result.state::text as state, (result.options ->> 'n')::integer as n
+    from celeriac.results as result
+    where result.id = any (p_ids) and result.settled_at = v_now
+  ), fallen (id, origin, origin_n, state, own) as (
+    select child.* from ended
+    join celeriac.dependencies as edge on edge.parent_id = ended.id and not edge.either
+    join celeriac.jobs as job on job.id = edge.child_id
+    cross join lateral (
+      select * from celeriac.fallen_child(job.id, job.options, ended.id, ended.n, ended.state)
+    ) as child
+    union
+    select child.* from fallen
+    join celeriac.dependencies as edge on edge.parent_id = fallen.id and not edge.either
+    join celeriac.jobs as job on job.id = edge.child_id
+    cross join lateral (
+      select * from celeriac.fallen_child(job.id, job.options, fallen.origin, fallen.origin_n, fallen.state)
+    ) as child
+  )
+  select
+    array_agg(one.id), array_agg(one.origin), array_agg(one.state), array_agg(one.own)
+  into v_ids, v_origins, v_states, v_inside
+  from (select distinct on (fallen.id) fallen.* from fallen order by fallen.id, fallen.own desc) as one;
+
+  -- Errors of joins, the inner ones first: that of an outer one is caused by them.
+  loop
+    select jsonb_object_agg(joined.id, case
+      when joined.kind = 'value' then v_errors -> joined.cause
+      else jsonb_build_object(
+        'name', 'ChordError', 'code', 'CHORD_FAILED',
+        'message', 'a member of the group failed: ' || coalesce(v_errors -> joined.cause ->> 'message', 'for no reason given'),
+        'failedIds', joined.members, 'cause', v_errors -> joined.cause
+      )
+    end)
+    into v_more
+    from (
+      select fallen.id::text as id, job.options ->> 'join' as kind, failed.members, failed.cause
+      from unnest(v_ids, v_inside) as fallen (id, own)
+      join celeriac.jobs as job on job.id = fallen.id
+      cross join lateral (
+        select
+          jsonb_agg(member.id order by member.position, member.name) as members,
+          (array_agg(member.cause::text order by member.position, member.name))[1] as cause
+        from (
+          select edge.parent_id as id, edge.parent_id as cause, edge.position, edge.name
+          from celeriac.dependencies as edge
+          where edge.child_id = fallen.id and not edge.either and edge.parent_id = any (p_ids)
+          union all
+          select edge.parent_id, other.origin, edge.position, edge.name
+          from celeriac.dependencies as edge
+          join unnest(v_ids, v_origins) as other (id, origin) on other.id = edge.parent_id
+          where edge.child_id = fallen.id and not edge.either
+        ) as member
+      ) as failed
+      where fallen.own and not v_errors ? fallen.id::text and v_errors ? failed.cause
+    ) as joined;
+    exit when v_more is null;
+    v_errors := v_errors || v_more;
+  end loop;
+
+  -- A join that has failed already gets to know of every further member.
+  update celeriac.results as result
+  set error = jsonb_set(result.error, '{failedIds}', (result.error -> 'failedIds') || late.members)
+  from (
+    select edge.child_id, jsonb_agg(edge.parent_id order by edge.position, edge.name) as members
+    from celeriac.dependencies as edge
+    where edge.parent_id = any (p_ids || v_ids) and edge.into_join and not edge.either and not edge.counted
+      and (v_ids is null or edge.child_id <> all (v_ids))
+    group by edge.child_id
+  ) as late
+  where result.id = late.child_id and result.error ? 'failedIds';
+
+  with removed as (
+    delete from celeriac.jobs as job
+    using unnest(v_ids, v_origins, v_states, v_inside) as fallen (id, origin, state, own)
+    where job.id = fallen.id
+    returning job.*, fallen.origin, fallen.state, fallen.own
+  )
+  insert into celeriac.results (
+    id, settled_at, run_at, enqueued_at, claimed_at, expires_at, token, worker_id, root_id, parent_id, workflow_id, attempt,
+    max_attempts, snoozes, losses, state, priority, queue, task, args, error, options, labels, progress
+  )
+  select
+    id, v_now, run_at, enqueued_at, claimed_at, v_now + (options ->> 'resultTtlMs')::double precision * interval '1 millisecond',
+    token + 1, null, root_id, parent_id, workflow_id, attempt, max_attempts, snoozes, losses, state::celeriac.job_state,
+    priority, queue, task, args,
+    case
+      when own then coalesce(v_errors -> id::text, v_errors -> origin::text)
+      else coalesce(v_errors -> origin::text, '{}') || jsonb_build_object('upstream', origin)
+    end,
+    options, labels, progress
+  from removed;
+
+  update celeriac.dependencies as edge
+  set counted = true
+  where edge.parent_id = any (p_ids || v_ids) and not edge.either and not edge.counted;
+
+  perform celeriac.enqueue_errbacks(p_ids, v_ids, v_inside, v_errors);
+  perform celeriac.announce_settled(v_ids);
+  return v_ids;
+end
+$$;
+comment on function celeriac.fail_below(uuid[]) is 'Ends every node below nodes that failed or were cancelled, at once: nothing waits for what cannot come.';

@@ -1,0 +1,28 @@
+-- celeriac.find_below(uuid[], boolean) → uuid[]
+-- What the end of nodes may touch: whoever settles them locks all of it, with the nodes and in id order, beforehand.
+-- Args:    p_all  true: whatever is below, since a failure ends it all; false: what a success opens, which is the children
+--                 and, where a child is a join, what is below that join
+-- Writes:  nothing      Called by: settle_jobs, cancel_jobs, kill_jobs, lock_below
+create or replace function celeriac.find_below(p_ids uuid[], p_all boolean)
+returns uuid[]
+language plpgsql stable
+-- planner: edge by edge, whatever the statistics say.
+set enable_seqscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
+as $$
+begin
+  return (
+    with recursive below as (
+      select edge.child_id, edge.into_join from celeriac.dependencies as edge where edge.parent_id = any (p_ids)
+      union
+      select edge.child_id, edge.into_join
+      from below
+      join celeriac.dependencies as edge on edge.parent_id = below.child_id
+      where p_all or below.into_join
+    )
+    select array_agg(below.child_id) from below
+  );
+end
+$$;
+comment on function celeriac.find_below(uuid[], boolean) is 'What the end of nodes may touch: whoever settles them locks all of it, with the nodes and in id order, beforehand.';
