@@ -4,9 +4,14 @@ import { type Duration, toMs } from './base/duration.ts'
 import { CeleriacError } from './base/errors.ts'
 import { assertJobId } from './base/ids.ts'
 import { assertTaskName } from './base/names.ts'
-import { integer, refuseUnknown } from './base/options.ts'
+import { integer } from './base/options.ts'
+import { bindApp, type CanvasBinding } from './canvas/binding.ts'
+import { BoundSignature } from './canvas/bound-signature.ts'
 import { GroupHandle } from './canvas/group-handle.ts'
 import { joinedValue } from './canvas/joined.ts'
+import type { AnySignature } from './canvas/signature.ts'
+import { canvasTask, type Task } from './canvas/task.ts'
+import type { HandleOf, OpenOf } from './canvas/types.ts'
 import { Workflow } from './canvas/workflow.ts'
 import { type DatabaseInput, type ServerPlace, serverOf } from './db/connection.ts'
 import { Database } from './db/database.ts'
@@ -20,19 +25,15 @@ import { Inspect } from './inspect/inspect.ts'
 import { Enqueuer } from './job/enqueuer.ts'
 import { JobHandle } from './job/handle.ts'
 import { Results } from './job/results.ts'
-import { callsOf, type EnqueueContext, makeTask, type Task } from './job/task.ts'
+import { callsOf, type EnqueueContext, makeTask } from './job/task.ts'
 import { Waker } from './job/waker.ts'
 import { assertSchema } from './migrate/check.ts'
 import type { MigrateReport } from './migrate/migrate.ts'
-import { type JobContext, jobStorage } from './task/current-job.ts'
+import type { JobContext } from './task/current-job.ts'
+import { definitionOf } from './task/define.ts'
 import type { TaskDefinition } from './task/definition.ts'
-import { directJob, partOfJob } from './task/direct-job.ts'
-import {
-  type CallOptions,
-  type HandlerOptions,
-  resolveTaskOptions,
-  type TaskOptions,
-} from './task/options.ts'
+import { callDirectly } from './task/direct-call.ts'
+import type { CallOptions, HandlerOptions, TaskOptions } from './task/options.ts'
 import { placeOfCall, Registry } from './task/registry.ts'
 import type { Middleware } from './worker/middleware.ts'
 import type { WorkerOptions } from './worker/options.ts'
@@ -68,6 +69,7 @@ export class Celeriac implements AsyncDisposable {
   readonly #waker: Waker
   readonly #results: Results
   readonly #context: EnqueueContext
+  readonly #canvas: CanvasBinding
   readonly #middleware: Middleware[] = []
   readonly #workers = new Set<Worker>()
   readonly #inspect: Inspect
@@ -110,6 +112,12 @@ export class Celeriac implements AsyncDisposable {
       joined: (jobId) => joinedValue(this.#database, codec, jobId),
       assertOpen: () => this.#assertOpen('enqueue'),
     }
+    this.#canvas = {
+      context: this.#context,
+      registry: this.#registry,
+      definition: (name) => this.#registry.get(name) ?? definitionOf(assertTaskName(name), {}, null, ''),
+    }
+    bindApp(this, this.#canvas)
     this.#guard = new GuardPost({
       database: this.#database,
       listener: this.#listener,
@@ -169,7 +177,10 @@ export class Celeriac implements AsyncDisposable {
     }
     const definition = this.#define(name, options, handler, this.task)
     const direct = (...args: unknown[]): unknown => callDirectly(definition, args, this.#database)
-    return makeTask(definition, direct as (...args: never[]) => unknown, this.#context)
+    return canvasTask(
+      makeTask(definition, direct as (...args: never[]) => unknown, this.#context),
+      this.#canvas,
+    )
   }
 
   /**
@@ -188,32 +199,46 @@ export class Celeriac implements AsyncDisposable {
         hint: 'it is only declared in this process; enqueue it',
       })
     }
-    return makeTask(definition, direct, this.#context) as Task<
-      Parameters<Handler>,
-      Awaited<ReturnType<Handler>>
-    >
+    return canvasTask(
+      makeTask<Parameters<Handler>, Awaited<ReturnType<Handler>>, never>(definition, direct, this.#context),
+      this.#canvas,
+    )
   }
 
   /**
-   * Enqueues a job by the name of its task, for producers that know nothing else of it.
+   * Enqueues a job by the name of its task, for producers that know nothing else of it; or a signature, such as one
+   * read from JSON, with the args that are still open.
    *
    * A task that is defined or declared here lends its options; otherwise the defaults hold.
-   * @throws {CeleriacError} as `task.enqueue`.
+   * @throws {CeleriacError} as `task.enqueue`; for a signature `CANVAS_…`
    */
-  async enqueue<Result = unknown>(
+  enqueue<Result = unknown>(
     name: string,
+    args?: readonly unknown[],
+    options?: CallOptions,
+  ): Promise<JobHandle<Result>>
+  enqueue<Given extends AnySignature>(
+    signature: Given,
+    ...rest: OpenArgs<OpenOf<Given>>
+  ): Promise<HandleOf<Given>>
+  async enqueue(
+    what: string | AnySignature,
     args: readonly unknown[] = [],
     options: CallOptions = {},
-  ): Promise<JobHandle<Result>> {
-    const known = this.#registry.get(assertTaskName(name))
+  ): Promise<unknown> {
     if (!Array.isArray(args)) {
       throw new CeleriacError('ARGS_REJECTED', {
-        task: name,
+        task: String(what),
         issues: 'must be a list of positional arguments',
       })
     }
-    const definition = known ?? definitionOf(name, {}, null, '')
-    return callsOf<unknown[], Result>(definition, options, this.#context).enqueue(...args)
+    if (what instanceof BoundSignature)
+      return what
+        .boundTo(this.#canvas)
+        .with(options)
+        .enqueue(...args)
+    const definition = this.#canvas.definition(assertTaskName(what))
+    return callsOf<unknown[], unknown>(definition, options, this.#context).enqueue(...args)
   }
 
   /** A handle to any job by its id. @throws {CeleriacError} `JOB_ID_INVALID` */
@@ -357,55 +382,10 @@ export class Celeriac implements AsyncDisposable {
   }
 }
 
+/** What goes with a signature: its open args, which may be left out when there are none. */
+type OpenArgs<Open> = [] extends Open
+  ? [args?: Open, options?: CallOptions]
+  : [args: Open, options?: CallOptions]
+
 /** A tuple that may be spread into parameters. */
 type Spread<Value> = Value extends readonly [...infer Items] ? Items : never
-
-const DEFINE_KEYS_OF_HANDLER = ['bind', 'retryOn', 'giveUpOn', 'expected']
-
-function definitionOf(
-  name: string,
-  options: TaskOptions & HandlerOptions,
-  handler: AnyFunction | null,
-  place: string,
-): TaskDefinition {
-  if (handler === null) {
-    for (const key of DEFINE_KEYS_OF_HANDLER) {
-      if (key in options)
-        refuseUnknown(
-          options,
-          Object.keys(options).filter((known) => known !== key),
-          'declare',
-        )
-    }
-  }
-  const resolved = resolveTaskOptions(options)
-  const bound = options.bind === true
-  const call = handler as ((...args: unknown[]) => unknown) | null
-  return {
-    name,
-    options: resolved,
-    schema: options.args ?? null,
-    place,
-    run: call === null ? null : bound ? (job, args) => call(job, ...args) : (_, args) => call(...args),
-  }
-}
-
-/** A task is still a function: called directly it runs here, without a row; only a schema makes it a promise. */
-function callDirectly(definition: TaskDefinition, args: readonly unknown[], database: Database): unknown {
-  const { run, schema } = definition
-  if (run === null) return undefined
-  // Within a handler it is a part of that handler's job: same signal, same progress, same parent of what it enqueues.
-  const outer = jobStorage.getStore()
-  const job = outer === undefined ? directJob(definition.name, args, database) : partOfJob(outer, database)
-  if (schema === null) return jobStorage.run(job, run, job, args)
-  return (async () => {
-    const { validateArgs, issuesText } = await import('./task/schema.ts')
-    const outcome = await validateArgs(definition, args)
-    if (outcome.issues === undefined) return jobStorage.run(job, run, job, outcome.value)
-    throw new CeleriacError(
-      'ARGS_REJECTED',
-      { task: definition.name, issues: issuesText(outcome.issues) },
-      { details: { issues: outcome.issues } },
-    )
-  })()
-}

@@ -12,6 +12,9 @@ export {
   ResultTimeoutError,
 } from './base/errors.ts'
 export { type Codec, taggedCodec } from './base/json.ts'
+export { chain, chord, type GroupOptions, group } from './canvas/build.ts'
+export type { SignatureData, SignatureOptions } from './canvas/data.ts'
+export type { FailureReport } from './canvas/failure-report.ts'
 export type {
   Completion,
   GroupHandle,
@@ -21,7 +24,10 @@ export type {
   SettledMembers,
   SettledOptions,
 } from './canvas/group-handle.ts'
+export { type AnySignature, type Group, type GroupSignature, Signature } from './canvas/signature.ts'
+export type { MapOptions, Task, TaskCall } from './canvas/task.ts'
 export type { WorkflowNode, WorkflowTree } from './canvas/tree.ts'
+export type { DoesNotFit, HandleOf, OpenOf, ResultOf } from './canvas/types.ts'
 export type { Workflow, WorkflowCancelled, WorkflowProgress } from './canvas/workflow.ts'
 export { Celeriac } from './celeriac.ts'
 export type { TransactionClient } from './db/open-transaction.ts'
@@ -30,7 +36,6 @@ export type { EventName, Events } from './event/events.ts'
 export type { JobFilter } from './inspect/inspect.ts'
 export type { JobHandle, JobInfo, Settled, WaitOptions } from './job/handle.ts'
 export type { JobState } from './job/state.ts'
-export type { Task, TaskCall } from './job/task.ts'
 export { type MigrateOptions, type MigrateReport, migrate, printSql } from './migrate/migrate.ts'
 export { currentJob, type JobContext } from './task/current-job.ts'
 export type { CallOptions, ErrorMatcher, TaskOptions } from './task/options.ts'

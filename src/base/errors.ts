@@ -90,6 +90,14 @@ export const ERRORS = {
   DECODE_FAILED: { sqlstate: null, message: 'stored {what} cannot be read: {path} {problem}' },
   THROWN_NON_ERROR: { sqlstate: null, message: 'thrown value was {value}' },
 
+  // canvas
+  CANVAS_INVALID: { sqlstate: null, message: 'this is no canvas: {path} {problem}' },
+  CANVAS_UNBOUND: {
+    sqlstate: null,
+    message:
+      '{signature} belongs to no app yet; enqueue it with app.enqueue(signature), or read it with Signature.from(json, app)',
+  },
+
   // options
   OPTION_INVALID: { sqlstate: null, message: '{option} {problem}' },
   OPTION_UNKNOWN: { sqlstate: null, message: 'unknown {where} option "{option}"; {hint}' },

@@ -110,7 +110,12 @@ function encodeOwnJson(form: unknown, here: Spot, depth: number, walk: Walk): Js
   return encodeTree(form, outside, depth, walk)
 }
 
+/** Marks a class of ours whose instances travel as what their `toJSON` gives, such as a signature. */
+export const OWN_JSON = Symbol.for('celeriac.json')
+
 function encodeSpecial(value: object, here: Spot, depth: number, walk: Walk): Json {
+  if (OWN_JSON in value)
+    return encodeOwnJson(Reflect.apply(Reflect.get(value, 'toJSON'), value, []), here, depth, walk)
   if (types.isPromise(value)) throw cannotStore('a Promise (await it first)', here, walk)
   if (types.isDate(value) && Number.isNaN(value.getTime())) {
     throw new CeleriacError('JSON_DATE', { place: placeOf(walk.subject, here) }, at(here))

@@ -92,7 +92,7 @@ class Calls<Args extends readonly unknown[], Result> implements TaskCall<Args, R
   }
 
   with(options: CallOptions): TaskCall<Args, Result> {
-    const merged = merge(this.#options, options)
+    const merged = mergeOptions(this.#options, options)
     const id = merged.id === undefined ? {} : { id: assertJobId(merged.id) }
     return new Calls<Args, Result>(
       this.#task,
@@ -200,8 +200,8 @@ function rejected(task: string, issues: string): CeleriacError<'ARGS_REJECTED'> 
   return new CeleriacError('ARGS_REJECTED', { task, issues })
 }
 
-/** `delay` and `runAt` replace each other, so that the later of two `with` wins. */
-function merge(first: CallOptions, second: CallOptions): CallOptions {
+/** Options given later over earlier ones. `delay` and `runAt` replace each other; labels are joined. */
+export function mergeOptions(first: CallOptions, second: CallOptions): CallOptions {
   const { delay, runAt, ...rest } = first
   const timed = second.delay !== undefined || second.runAt !== undefined
   const kept = timed

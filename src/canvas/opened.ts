@@ -1,0 +1,36 @@
+import type { CommonData, GroupMembers, SignatureData } from './data.ts'
+import { isList } from './json.ts'
+
+/** Puts args in front: of a chain's first step, of each member of a group or of a chord's header. */
+export function opened(data: SignatureData, open: readonly unknown[]): SignatureData {
+  if (open.length === 0) return data
+  switch (data.kind) {
+    case 'task':
+      return data.immutable ? data : Object.freeze({ ...data, args: Object.freeze([...open, ...data.args]) })
+    case 'map':
+      return data
+    case 'chain': {
+      const [first, ...rest] = data.steps
+      if (first === undefined) return data
+      return Object.freeze({ ...data, steps: Object.freeze([opened(first, open), ...rest]) })
+    }
+    case 'group':
+      return Object.freeze({ ...data, members: membersOpened(data.members, open) })
+    case 'chord': {
+      const header = Object.freeze({ ...data.header, members: membersOpened(data.header.members, open) })
+      return Object.freeze({ ...data, header })
+    }
+  }
+}
+
+function membersOpened(members: GroupMembers, open: readonly unknown[]): GroupMembers {
+  if (isList(members)) return Object.freeze(members.map((member) => opened(member, open)))
+  return Object.freeze(
+    Object.fromEntries(Object.entries(members).map(([name, member]) => [name, opened(member, open)])),
+  )
+}
+
+/** Whether it carries nothing of its own, so that it may dissolve in what holds it. */
+export function isPlain({ options, links, errbacks, optional }: CommonData): boolean {
+  return options === undefined && links === undefined && errbacks === undefined && optional === undefined
+}
