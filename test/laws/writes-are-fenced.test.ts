@@ -14,6 +14,7 @@ const UNFENCED: Readonly<Record<string, string>> = {
 }
 
 const LOCKED_BELOW = 'whoever settles a node has locked what is below it, in one go and in order (find_below)'
+const LOCKED_BEFORE = 'rerun_jobs locks all of them, in order, before it writes any'
 
 /** Writes of several rows that wait for locks in no order that the text shows, and why none can meet another so. */
 const UNORDERED: Readonly<Record<string, string>> = {
@@ -25,7 +26,12 @@ const UNORDERED: Readonly<Record<string, string>> = {
   'advance_dependencies: update jobs': LOCKED_BELOW,
   'fail_below: delete jobs': LOCKED_BELOW,
   'add_members: update jobs': LOCKED_BELOW,
-  'fail_below: update results': 'joins that failed before: whoever ends their members does it under the lock of those',
+  'rerun_jobs: update jobs': LOCKED_BEFORE,
+  'rerun_jobs: update jobs #2': LOCKED_BEFORE,
+  'rerun_jobs: delete results': LOCKED_BEFORE,
+  'restore_nodes: update jobs': LOCKED_BEFORE,
+  'fail_below: update results':
+    'joins that failed before: whoever ends their members does it under the lock of those',
   'drop_values: update results': 'values of settled nodes, by whoever settles the last that needed them',
   'expire_jobs: delete jobs': 'locked in the statement before, with skip locked',
   'rescue_jobs: update jobs': 'locked in the statement before, with skip locked',

@@ -1,7 +1,9 @@
 -- celeriac.retry_jobs(uuid[]) → setof (job_id uuid, outcome text)
 -- Runs jobs again: a settled one returns to its queue with one more attempt allowed, one that waits for its backoff is due now.
+-- A node of a canvas takes with it what has therefore never begun, and brings back what failed above it (rerun_jobs).
 -- Returns: a row per distinct id; outcome = retried, running (nothing changed), unknown
--- Writes:  jobs, results      Locks: the jobs in id order      Calls: wake_workers
+-- Raises:  ZC003 WORKFLOW_BUSY when what follows from a node is under way; nothing has changed then
+-- Writes:  jobs, results      Locks: the jobs in id order      Calls: rerun_jobs, wake_workers
 -- Called by: src/db/calls/job.ts
 create or replace function celeriac.retry_jobs(p_ids uuid[])
 returns table (job_id uuid, outcome text)
@@ -16,6 +18,12 @@ declare
   v_hurried uuid[];
   v_queues text[];
 begin
+  if exists (select from celeriac.results as result where result.id = any (p_ids) and result.options ? 'n') then
+    return query
+    select again.job_id, again.outcome from celeriac.rerun_jobs(p_ids) as again where again.job_id = any (p_ids);
+    return;
+  end if;
+
   -- order: new ids first, while no row is held that others can see: an insert waits for whoever inserts that id, who may
   -- wait for a job that is locked below. Then jobs, then results, like everybody.
   with latest as materialized (

@@ -16,8 +16,6 @@ export interface JobOutcomeRow {
   readonly error: unknown
   readonly progress: unknown
   readonly cancelReason: string | null
-  /** When it was settled, to the microsecond and in an order that texts have, too; null before. */
-  readonly settledAt: string | null
   /** Its value is what its members' values make: of a group, or of what a job was replaced by; null for a job of its own. */
   readonly join: JoinKind | null
 }

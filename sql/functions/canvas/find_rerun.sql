@@ -1,0 +1,77 @@
+-- celeriac.find_rerun(uuid[]) → origins uuid[], affected uuid[], settled uuid[]
+-- What runs again when settled nodes do.
+-- Args:    p_ids  nodes; those that are not settled yet are passed over
+-- Returns: origins  the nodes themselves; for one that never began, what failed above it as well; for a group that succeeded,
+--                   whatever is inside; and what made a value that was not kept
+--          affected everything below those, settled or not, as far as nothing else that failed keeps it from running
+--          settled  of both, what is settled: it has to come back; null for nothing
+--          replaced  of those, jobs that were replaced and have to run themselves again: their input changes, or they are given
+-- Writes:  nothing      Called by: rerun_jobs
+create or replace function celeriac.find_rerun(
+  p_ids uuid[], out origins uuid[], out affected uuid[], out settled uuid[], out replaced uuid[]
+)
+language plpgsql stable
+set jit = off
+-- planner: edge by edge, whatever the statistics say.
+set enable_seqscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
+as $$
+declare
+  v_stuck uuid[] := '{}';
+  v_more uuid[];
+begin
+  with recursive origin (id, state, inside, before_id) as (
+    select
+      result.id, result.state, coalesce(result.options ->> 'join' <> 'value', false) and result.state = 'succeeded',
+      result.parent_id
+    from celeriac.results as result
+    where result.id = any (p_ids)
+    union
+    select result.id, result.state, origin.inside, origin.before_id
+    from origin
+    join celeriac.dependencies as edge on edge.child_id = origin.id
+    join celeriac.results as result on result.id = edge.parent_id
+    where origin.inside and edge.parent_id is distinct from origin.before_id
+      or origin.state <> 'succeeded' and result.state <> 'succeeded' and not edge.either
+      or edge.drops and edge.passes and result.value is null and not result.options ? 'join'
+  )
+  select array_agg(distinct origin.id) into origins from origin;
+
+  loop
+    with recursive below as (
+      select edge.child_id as id from celeriac.dependencies as edge
+      where edge.parent_id = any (origins) and edge.child_id <> all (v_stuck)
+      union
+      select edge.child_id
+      from below
+      join celeriac.dependencies as edge on edge.parent_id = below.id
+      where edge.child_id <> all (v_stuck)
+    )
+    select array_agg(below.id) into affected from below;
+
+    select array_agg(distinct edge.child_id) into v_more
+    from celeriac.dependencies as edge
+    join celeriac.results as result on result.id = edge.parent_id
+    where edge.child_id = any (affected) and edge.child_id <> all (origins) and not edge.either
+      and result.state <> 'succeeded' and edge.parent_id <> all (affected || origins);
+    exit when v_more is null;
+    v_stuck := v_stuck || v_more;
+  end loop;
+
+  select array_agg(distinct result.id order by result.id) into settled
+  from celeriac.results as result
+  where result.id = any (origins || affected);
+
+  select array_agg(result.id) into replaced
+  from celeriac.results as result
+  where result.id = any (settled) and result.options ->> 'join' = 'value' and (
+    result.id = any (p_ids) and result.state = 'succeeded'
+    or exists (
+      select from celeriac.dependencies as edge
+      where edge.child_id = result.id and not edge.into_join and edge.parent_id = any (settled)
+    )
+  );
+end
+$$;
+comment on function celeriac.find_rerun(uuid[]) is 'What runs again when settled nodes do.';
