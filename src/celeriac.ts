@@ -12,7 +12,6 @@ import { joinedValue } from './canvas/joined.ts'
 import type { AnySignature } from './canvas/signature.ts'
 import { canvasTask, type Task } from './canvas/task.ts'
 import type { HandleOf, OpenOf } from './canvas/types.ts'
-import { Workflow } from './canvas/workflow.ts'
 import { type DatabaseInput, type ServerPlace, serverOf } from './db/connection.ts'
 import { Database } from './db/database.ts'
 import { Listener } from './db/listener.ts'
@@ -27,6 +26,7 @@ import { JobHandle } from './job/handle.ts'
 import { Results } from './job/results.ts'
 import { callsOf, type EnqueueContext, makeTask } from './job/task.ts'
 import { Waker } from './job/waker.ts'
+import { Workflow } from './job/workflow.ts'
 import { assertSchema } from './migrate/check.ts'
 import type { MigrateReport } from './migrate/migrate.ts'
 import type { JobContext } from './task/current-job.ts'
@@ -110,6 +110,7 @@ export class Celeriac implements AsyncDisposable {
       codec,
       maxArgsBytes,
       joined: (jobId) => joinedValue(this.#database, codec, jobId),
+      workflow: (id) => new Workflow(id, this.#context),
       assertOpen: () => this.#assertOpen('enqueue'),
     }
     this.#canvas = {

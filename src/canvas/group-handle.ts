@@ -4,9 +4,9 @@ import { type KillOutcome, killJobs } from '../db/calls/kill-jobs.ts'
 import type { JobState } from '../db/calls/read-jobs.ts'
 import { type GroupRow, readGroup } from '../db/calls/read-workflow.ts'
 import { type HandleContext, JobHandle, type Settled, type WaitOptions } from '../job/handle.ts'
+import type { Workflow } from '../job/workflow.ts'
 import { type Ended, inOrderOfEnd } from './completion.ts'
 import { Deadline } from './deadline.ts'
-import { Workflow } from './workflow.ts'
 
 /** The end of every member as a value, in the shape of the group. */
 export type SettledMembers<Results> = { [Place in keyof Results]: Settled<Results[Place]> }
@@ -56,7 +56,7 @@ export class GroupHandle<Results = readonly unknown[]> {
   /** @param workflowId - left out: found by the id of the group, once it is asked for something */
   constructor(id: string, context: HandleContext, workflowId: string = id) {
     this.id = id
-    this.workflow = new Workflow(workflowId, context)
+    this.workflow = context.workflow(workflowId)
     this.#context = context
   }
 

@@ -16,6 +16,7 @@ import type { Database } from '../db/database.ts'
 import { ProgressFeed } from './progress-feed.ts'
 import type { Results } from './results.ts'
 import type { JobState } from './state.ts'
+import type { Workflow } from './workflow.ts'
 
 /** How long and how to wait. */
 export interface WaitOptions {
@@ -63,6 +64,8 @@ export interface HandleContext {
   readonly codec: Codec | undefined
   /** The value of a job that is settled as the sum of others: of a group, or of what a job was replaced by. */
   readonly joined: (jobId: string) => Promise<unknown>
+  /** The canvas of that id, or the one that a job of that id belongs to. */
+  readonly workflow: (id: string) => Workflow
 }
 
 /**
@@ -72,10 +75,18 @@ export interface HandleContext {
 export class JobHandle<Result = unknown> {
   readonly id: string
   readonly #context: HandleContext
+  readonly #workflowId: string
 
-  constructor(id: string, context: HandleContext) {
+  /** @param workflowId - left out: found by the id of the job, when the canvas is asked for something */
+  constructor(id: string, context: HandleContext, workflowId: string = id) {
     this.id = id
     this.#context = context
+    this.#workflowId = workflowId
+  }
+
+  /** The canvas that the job belongs to; whatever it is asked throws `WORKFLOW_UNKNOWN` for a job of none. */
+  get workflow(): Workflow {
+    return this.#context.workflow(this.#workflowId)
   }
 
   /**

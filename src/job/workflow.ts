@@ -1,7 +1,3 @@
-/*
- * canvas: what users compose of tasks, and hold of it once it is started. A started canvas is rows (jobs that wait for
- * each other) and needs nobody to look after it; handles here only read it and ask for changes.
- */
 import { CeleriacError } from '../base/errors.ts'
 import {
   countWorkflow,
@@ -10,9 +6,8 @@ import {
   type WorkflowRow,
 } from '../db/calls/read-workflow.ts'
 import { cancelWorkflow, rerunJobs } from '../db/calls/workflow-verbs.ts'
-import type { HandleContext } from '../job/handle.ts'
-import { JobHandle } from '../job/handle.ts'
-import { WorkflowTree } from './tree.ts'
+import { type HandleContext, JobHandle } from './handle.ts'
+import { WorkflowTree } from './workflow-tree.ts'
 
 /** Jobs of a workflow by their states; the groups they are in are no jobs. */
 export type WorkflowProgress = WorkflowCounts
