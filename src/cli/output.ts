@@ -14,6 +14,7 @@ export interface Terminal {
 export interface OutputStream {
   readonly isTTY?: boolean | undefined
   readonly columns?: number | undefined
+  readonly rows?: number | undefined
   write(text: string): unknown
 }
 

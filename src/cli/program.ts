@@ -12,6 +12,7 @@ import { queuesCommand } from './commands/queues.ts'
 import { retryCommand } from './commands/retry.ts'
 import { workerCommand } from './commands/worker.ts'
 import { workersCommand } from './commands/workers.ts'
+import { workflowCommand } from './commands/workflow.ts'
 
 const AFTER = `
 The database is, in this order: --database, CELERIAC_DATABASE_URL, DATABASE_URL, PGHOST or PGDATABASE and the other
@@ -57,6 +58,7 @@ export function makeProgram(cli: Cli): Command {
     jobCommand,
     retryCommand,
     cancelCommand,
+    workflowCommand,
     queuesCommand,
     workersCommand,
     doctorCommand,
