@@ -21,7 +21,6 @@ const UNORDERED: Readonly<Record<string, string>> = {
   'settle_jobs: delete jobs':
     'walks the ids in their order and looks each up: no other join is allowed to it',
   'enqueue_jobs: delete jobs': 'its own inserts, which nobody else can see yet',
-  'retry_jobs: delete jobs': 'its own inserts, which nobody else can see yet',
   'advance_dependencies: delete jobs': LOCKED_BELOW,
   'advance_dependencies: update jobs': LOCKED_BELOW,
   'fail_below: delete jobs': LOCKED_BELOW,
