@@ -73,6 +73,6 @@ comment on column celeriac.dependencies.into_join is 'Whether the child is a joi
 comment on column celeriac.dependencies.either is 'Whether a parent that failed counts like one that succeeded.';
 comment on column celeriac.dependencies.drops is 'Whether the value of the parent is not to be kept once nobody needs it any more.';
 comment on column celeriac.dependencies.counted is 'Whether the end of the parent has been counted; turns true once.';
-comment on column celeriac.dependencies.fallback is 'What stands for the value of a parent that failed; null for its error.';
+comment on column celeriac.dependencies.fallback is 'What stands for the value of a parent that failed, alone in an array; null for its error.';
 comment on constraint dependencies_are_counted_once on celeriac.dependencies is 'A job waits for another one once.';
 comment on index celeriac.dependencies_for_child is 'What a node waits for, and takes its input from.';

@@ -26,6 +26,27 @@ export const ERRORS = {
     sqlstate: null,
     message: 'no workflow {workflowId} (never started, deleted, or not visible to you)',
   },
+  CANVAS_EMPTY: {
+    sqlstate: null,
+    message: 'a chain needs at least one step; leave an empty one out, or put a task in its place',
+  },
+  CHORD_MISSING: {
+    sqlstate: null,
+    message: 'job {jobId} is not a member of a group, so nothing can be added beside it; enqueueChild() starts a job of its own',
+  },
+  REPLACED_TOO_OFTEN: {
+    sqlstate: null,
+    message: 'job {jobId} was replaced {levels} times one within the other; a task that always replaces itself never ends',
+  },
+  INPUT_MISSING: {
+    sqlstate: null,
+    message:
+      'job {jobId} cannot begin: the result of job {parentId}, which it takes, is not kept any more; run that one again (workflow.rerun)',
+  },
+  INPUT_SIZE: {
+    sqlstate: null,
+    message: 'what job {jobId} takes from its parents has {size}; the limit is {limit}: store the data elsewhere and pass references',
+  },
   JOB_ID_INVALID: { sqlstate: null, message: '{id} is not a job id' },
   JOB_FAILED: { sqlstate: null, message: 'job {jobId} ({task}) failed in attempt {attempt}: {reason}' },
   CHORD_FAILED: {

@@ -1,9 +1,12 @@
 import { CeleriacError } from '../base/errors.ts'
 import type { Enqueued } from '../db/calls/job.ts'
+import { startWorkflow } from '../db/calls/start-workflow.ts'
+import { isOutcomeUnknown } from '../db/connection.ts'
 import type { Database } from '../db/database.ts'
 import { faultOf } from '../db/fault.ts'
 import { callerTransaction } from '../db/transaction.ts'
 import { Inserter, type NewJob } from './inserter.ts'
+import { Outage } from './outage.ts'
 import type { Waker } from './waker.ts'
 
 interface Caller {
@@ -11,6 +14,15 @@ interface Caller {
   readonly since: number
   readonly resolve: () => void
   readonly reject: (error: unknown) => void
+}
+
+/** A canvas that is ready to be inserted. */
+export interface NewWorkflow {
+  readonly id: string
+  /** What `start_workflow` takes. */
+  readonly text: string
+  /** Queues of its first jobs. */
+  readonly queues: ReadonlySet<string>
 }
 
 /** Statements under way at once; a third would only make the batches smaller. */
@@ -24,14 +36,18 @@ const MOST_CHARACTERS = 8_000_000
  * fifty callers cost little more than one.
  */
 export class Enqueuer {
+  readonly #database: Database
   readonly #inserter: Inserter
   readonly #waker: Waker
   #waiting: Caller[] = []
   #flights = 0
+  /** Canvases that are being inserted. */
+  #starting = 0
   #scheduled = false
   readonly #landed: (() => void)[] = []
 
   constructor(database: Database, waker: Waker) {
+    this.#database = database
     this.#inserter = new Inserter(database, waker)
     this.#waker = waker
   }
@@ -75,9 +91,45 @@ export class Enqueuer {
     }
   }
 
+  /**
+   * Inserts a canvas, all of it in one statement. One whose answer is lost is sent again: by its id the server knows whether
+   * it is there.
+   *
+   * @param tx - the caller's transaction; null for none
+   */
+  async startWorkflow({ id, text, queues }: NewWorkflow, tx: unknown): Promise<void> {
+    if (tx !== null) {
+      const { executor, onceEnded } = callerTransaction(tx)
+      const started = await startWorkflow(this.#database, text, executor)
+      if (onceEnded === null) this.#waker.later(queues, BigInt(started.earliestUs))
+      else onceEnded(() => this.#waker.wake(queues, BigInt(started.earliestUs)))
+      return
+    }
+    const outage = new Outage(this.#database, performance.now())
+    let doubt = false
+    this.#starting += 1
+    try {
+      for (;;) {
+        try {
+          this.#waker.enqueued(queues, await startWorkflow(this.#database, text))
+          return
+        } catch (error) {
+          doubt ||= isOutcomeUnknown(error)
+          if (await outage.passed(error)) continue
+          if (!doubt || faultOf(error) === 'content') throw error
+          const reason = error instanceof Error ? error.message : String(error)
+          throw new CeleriacError('ENQUEUE_UNKNOWN', { jobs: `canvas ${id}`, reason }, { cause: error })
+        }
+      }
+    } finally {
+      this.#starting -= 1
+      for (const resolve of this.#landed.splice(0)) resolve()
+    }
+  }
+
   /** Sends what is waiting; resolves when nothing is under way any more. */
   async stop(): Promise<void> {
-    while (this.#waiting.length > 0 || this.#flights > 0 || this.#scheduled) {
+    while (this.#waiting.length > 0 || this.#flights > 0 || this.#starting > 0 || this.#scheduled) {
       await new Promise<void>((resolve) => this.#landed.push(resolve))
     }
   }

@@ -35,6 +35,9 @@ function announce(bus: Pick<Bus, 'wanted' | 'emit'>, attempt: Attempt, outcome: 
       if (bus.wanted('job:succeeded'))
         bus.emit('job:succeeded', { ...factsOf(attempt), durationMs: duration(attempt) })
       return null
+    case 'replaced':
+      bus.emit('job:replaced', { ...factsOf(attempt), durationMs: duration(attempt) })
+      return null
     case 'errored': {
       const { thrown, expected, delayMs } = outcome
       const event = { ...factsOf(attempt), durationMs: duration(attempt), error: thrown, expected }

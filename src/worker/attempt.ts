@@ -1,14 +1,21 @@
 import { type Duration, toMs } from '../base/duration.ts'
 import { CeleriacError } from '../base/errors.ts'
 import { text } from '../base/options.ts'
+import type { CanvasBinding } from '../canvas/binding.ts'
+import type { GroupHandle } from '../canvas/group-handle.ts'
+import { memberText, replacementText } from '../canvas/replace.ts'
+import type { AnySignature } from '../canvas/signature.ts'
+import { startCanvas } from '../canvas/start.ts'
 import type { ClaimedRow } from '../db/calls/work-cycle.ts'
 import type { TransactionClient } from '../db/open-transaction.ts'
 import type { TransactionInput } from '../db/transaction.ts'
+import type { JobHandle } from '../job/handle.ts'
 import type { JobContext } from '../task/current-job.ts'
 import type { TaskDefinition } from '../task/definition.ts'
 import { JobControl } from '../task/job-control.ts'
 import type { JobLog } from '../task/job-log.ts'
 import { Completion, type CompletionContext } from './completion.ts'
+import type { Each } from './each.ts'
 
 /** What an attempt needs of the worker it runs in. */
 export interface AttemptHost {
@@ -20,6 +27,8 @@ export interface AttemptHost {
   readonly lastReport: (attempt: Attempt) => Promise<void> | null
   /** What settling inside of transactions needs. */
   readonly completing: CompletionContext
+  /** What canvases need of the app. */
+  readonly canvas: () => CanvasBinding
 }
 
 const NO_LABELS: Readonly<Record<string, string>> = Object.freeze({})
@@ -41,6 +50,8 @@ export class Attempt implements JobContext {
   startedAt = 0
   /** Over as far as this worker is concerned; whatever the handler still does is refused. */
   ended = false
+  #input: readonly [unknown] | null = null
+  readonly #added: AnySignature[] = []
   #abort: AbortController | null = null
   #abortedWith: { readonly reason: unknown } | null = null
   #log: JobLog | null = null
@@ -85,7 +96,29 @@ export class Attempt implements JobContext {
 
   /** Args as the row holds them. */
   get storedArgs(): unknown {
-    return this.#row[4]
+    const stored = this.#row[4]
+    return this.#input === null || !Array.isArray(stored) ? stored : [...this.#input, ...stored]
+  }
+
+  /** Puts what it takes from its parents in front of its args. */
+  takeInput(value: unknown): void {
+    this.#input = [value]
+  }
+
+  /** Whether it is a node of a canvas. */
+  get isNode(): boolean {
+    return this.rowOptions?.n !== undefined
+  }
+
+  /** Whether its first argument is what its parents have returned. */
+  get takesInput(): boolean {
+    return this.rowOptions?.in === true
+  }
+
+  /** How it calls its task with many items; null for an ordinary job. */
+  get each(): Each | null {
+    const map = this.rowOptions?.map
+    return map === undefined ? null : (map as Each)
   }
 
   /** Options of this one job. */
@@ -103,6 +136,11 @@ export class Attempt implements JobContext {
 
   get parentId(): string | null {
     return this.#row[8]?.[3] ?? null
+  }
+
+  get workflow(): string | null {
+    const own = this.rowOptions?.workflow
+    return this.isNode ? (typeof own === 'string' ? own : this.rootId) : null
   }
 
   get enqueuedAt(): Date {
@@ -155,6 +193,27 @@ export class Attempt implements JobContext {
     throw new JobControl('discard', null, text(reason, 'reason', 4096))
   }
 
+  replace(signature: AnySignature): never {
+    throw new JobControl('replace', null, '', replacementText(this, signature, this.#host.canvas()))
+  }
+
+  addToChord(signature: AnySignature): void {
+    if (this.rowOptions?.chord !== true) throw new CeleriacError('CHORD_MISSING', { jobId: this.id })
+    if (this.#completion !== null) throw notTogether()
+    // What cannot be planned is refused here, and not when the job is settled.
+    memberText(this, [signature], this.#host.canvas())
+    this.#added.push(signature)
+  }
+
+  /** Members it adds to its group, as SQL takes them; null for none. */
+  added(): string | null {
+    return this.#added.length === 0 ? null : memberText(this, this.#added, this.#host.canvas())
+  }
+
+  enqueueChild(signature: AnySignature): Promise<JobHandle | GroupHandle> {
+    return startCanvas(signature.data, [], this.#host.canvas())
+  }
+
   transaction<Result>(run: (tx: TransactionClient) => Promise<Result> | Result): Promise<Result> {
     return this.#complete().transaction(run)
   }
@@ -174,6 +233,7 @@ export class Attempt implements JobContext {
   }
 
   #complete(): Completion {
+    if (this.#added.length > 0) throw notTogether()
     this.#completion ??= new Completion(this, this.#host.completing)
     return this.#completion
   }
@@ -202,4 +262,8 @@ export class Attempt implements JobContext {
     for (const stop of this.#timers) stop()
     return true
   }
+}
+
+function notTogether(): CeleriacError<'OPTION_CONFLICT'> {
+  return new CeleriacError('OPTION_CONFLICT', { option: 'addToChord', other: 'transaction' })
 }

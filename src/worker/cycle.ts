@@ -553,6 +553,8 @@ export class Cycle {
     // What was settled in a transaction of the handler's needs only be told.
     if (outcome.kind === 'settled') this.#tellSettled(attempt, outcome)
     else this.#outcomes.add(attempt, outcome)
+    // What a node opens may be claimed in the very call that settles it.
+    if (attempt.isNode) this.#hungry = true
     // The next one begins at once; settling waits for the end of this turn of the event loop and takes all together.
     if (this.#ready.count > 0) this.#startReady()
     this.#schedule()

@@ -14,6 +14,7 @@ export function encodeValue(
   { codec, maxResultBytes }: ValueContext,
 ): string | null {
   const ignored = attempt.rowOptions?.ignoreResult ?? attempt.definition.options.ignoreResult
-  if (value === undefined || ignored === true) return null
+  // Nodes that take it are given it all the same; it is dropped behind them.
+  if (value === undefined || (ignored === true && attempt.rowOptions?.needed !== true)) return null
   return encodeResult(value, { task: attempt.task, maxBytes: maxResultBytes, codec })
 }

@@ -1,13 +1,15 @@
 import { type BackoffPolicy, backoffFromJson } from '../base/backoff.ts'
 import { formatMs } from '../base/duration.ts'
 import { CeleriacError, isCeleriacError, JobCancelledError } from '../base/errors.ts'
-import { type Codec, decodeArgs } from '../base/json.ts'
+import { type Codec, decodeArgs, hasTags } from '../base/json.ts'
 import { serialiseThrown } from '../base/thrown.ts'
 import { jobStorage } from '../task/current-job.ts'
 import { issuesText, validateArgs } from '../task/schema.ts'
 import type { Attempt } from './attempt.ts'
 import type { Completion } from './completion.ts'
+import { eachOf } from './each.ts'
 import { encodeValue } from './encode-value.ts'
+import type { Inputs } from './inputs.ts'
 import { type Middleware, wrap } from './middleware.ts'
 import { harmless, type Outcome, type OutcomeToSettle, outcomeOf } from './outcome.ts'
 import { after } from './timer.ts'
@@ -19,6 +21,8 @@ export interface ExecuteContext {
   readonly middleware: readonly Middleware[]
   /** How long a cancelled handler may go on before the job is settled without it. */
   readonly abortGraceMs: number
+  /** What a node takes from its parents. */
+  readonly inputs: Inputs
 }
 
 /** Gets the outcome of an attempt, once; maybe before `execute` returns. */
@@ -43,13 +47,26 @@ export function execute(attempt: Attempt, tagged: boolean, context: ExecuteConte
     else finish(attempt, failure(attempt, harmless(thrown)), done)
   }
   try {
-    attempt.args = readArgs(attempt, tagged, context.codec)
-    const value = attempt.definition.schema === null ? call(attempt, context) : callChecked(attempt, context)
+    const value = attempt.takesInput ? callWithInput(attempt, context) : callStored(attempt, tagged, context)
     if (isThenable(value)) value.then(succeed, fail)
     else succeed(value)
   } catch (error) {
     fail(error)
   }
+}
+
+async function callWithInput(attempt: Attempt, context: ExecuteContext): Promise<unknown> {
+  const { value, tagged } = await context.inputs.read(attempt.id)
+  if (attempt.ended) return undefined
+  attempt.takeInput(value)
+  return callStored(attempt, tagged || hasTags(JSON.stringify(attempt.storedArgs)), context)
+}
+
+function callStored(attempt: Attempt, tagged: boolean, context: ExecuteContext): unknown {
+  attempt.args = readArgs(attempt, tagged, context.codec)
+  return attempt.definition.schema === null || attempt.each !== null
+    ? call(attempt, context)
+    : callChecked(attempt, context)
 }
 
 /** Asks the handler to stop because the job is to be cancelled, and settles it without the handler after a grace. */
@@ -99,8 +116,9 @@ function readArgs(attempt: Attempt, tagged: boolean, codec: Codec | undefined): 
 }
 
 function call(attempt: Attempt, { middleware }: ExecuteContext): unknown {
-  const run = attempt.definition.run
-  if (run === null) return undefined
+  const { each, definition } = attempt
+  if (definition.run === null) return undefined
+  const run = each === null ? definition.run : eachOf(definition, definition.run, each)
   return middleware.length === 0
     ? jobStorage.run(attempt, run, attempt, attempt.args)
     : jobStorage.run(attempt, wrap, middleware, attempt, run)
@@ -121,7 +139,7 @@ async function callChecked(attempt: Attempt, context: ExecuteContext): Promise<u
 
 function success(attempt: Attempt, value: unknown, context: ExecuteContext): OutcomeToSettle {
   try {
-    return { kind: 'succeeded', value: encodeValue(attempt, value, context) }
+    return { kind: 'succeeded', value: encodeValue(attempt, value, context), added: attempt.added() }
   } catch (error) {
     return failure(attempt, error)
   }

@@ -7,7 +7,14 @@ import { matches, type ResolvedTaskOptions } from '../task/options.ts'
 /** How an attempt ended, as a value; each kind is one case of `settle_jobs`. */
 export type Outcome =
   /** `value` is JSON text; null for nothing. */
-  | { readonly kind: 'succeeded'; readonly value: string | null }
+  | {
+      readonly kind: 'succeeded'
+      readonly value: string | null
+      /** Members it adds to its group, as `add_members` takes them; null for none. */
+      readonly added: string | null
+    }
+  /** It ends as another canvas does, which takes its place; `plan` as `replace_node` takes it. */
+  | { readonly kind: 'replaced'; readonly plan: string }
   /** `delayMs` null: no further attempt. */
   | {
       readonly kind: 'errored'
@@ -49,6 +56,7 @@ export function outcomeOf(thrown: unknown, attempt: FailedAttempt): OutcomeToSet
 }
 
 function outcomeOfControl(control: JobControl, attempt: FailedAttempt): OutcomeToSettle {
+  if (control.kind === 'replace') return { kind: 'replaced', plan: control.plan }
   if (control.kind === 'snooze') return { kind: 'snoozed', delayMs: control.delayMs ?? 0 }
   if (control.kind === 'discard') {
     const thrown = new CeleriacError('JOB_DISCARDED', { jobId: attempt.jobId, reason: control.reason })
@@ -91,7 +99,8 @@ export function harmless(thrown: unknown): unknown {
 }
 
 /** Errors that another attempt would meet again. */
-const FINAL_CODES = new Set(['PERMANENT', 'ARGS_REJECTED', 'DECODE_FAILED', 'RESULT_SIZE', 'CODEC_FAILED'])
+const FINAL_CODES = new Set(['PERMANENT', 'ARGS_REJECTED', 'DECODE_FAILED', 'RESULT_SIZE', 'CODEC_FAILED',
+  'CANVAS_EMPTY', 'CANVAS_INVALID', 'CHORD_MISSING', 'INPUT_MISSING', 'INPUT_SIZE', 'REPLACED_TOO_OFTEN'])
 
 function isFinal(thrown: unknown, options: ResolvedTaskOptions): boolean {
   if (isCeleriacError(thrown) && (FINAL_CODES.has(thrown.code) || thrown.code.startsWith('JSON_')))

@@ -26,14 +26,16 @@ export class Settlement {
 
   add(attempt: Attempt, outcome: OutcomeToSettle): void {
     this.entries.push({ attempt, outcome })
-    if (outcome.kind === 'succeeded') {
+    if (outcome.kind === 'succeeded' && !attempt.isNode) {
       this.ids.push(attempt.id)
       this.tokens.push(attempt.token)
       this.values.push(outcome.value)
       this.#characters += outcome.value?.length ?? 0
       return
     }
-    this.others.push(otherOf(attempt, outcome))
+    const other = otherOf(attempt, outcome)
+    this.others.push(attempt.isNode ? { ...other, node: true } : other)
+    this.#characters += (other.value?.length ?? 0) + (other.plan?.length ?? 0)
   }
 
   /** Two settlements of about half each. */
@@ -47,9 +49,13 @@ export class Settlement {
   }
 }
 
-function otherOf(attempt: Attempt, outcome: Exclude<OutcomeToSettle, { kind: 'succeeded' }>): OtherOutcome {
+function otherOf(attempt: Attempt, outcome: OutcomeToSettle): OtherOutcome {
   const { id, token } = attempt
   switch (outcome.kind) {
+    case 'succeeded':
+      return { id, token, kind: 'succeeded', value: outcome.value, plan: outcome.added }
+    case 'replaced':
+      return { id, token, kind: 'replaced', plan: outcome.plan }
     case 'errored':
       return { id, token, kind: 'errored', error: outcome.error, delayMs: outcome.delayMs }
     case 'snoozed':

@@ -375,7 +375,8 @@ export class Worker implements AsyncDisposable {
       get log() {
         return worker.#log ?? SILENT_LOG
       },
-      execute: { codec, maxResultBytes, middleware, abortGraceMs: this.#options.abortGraceMs },
+      execute: { codec, maxResultBytes, middleware, abortGraceMs: this.#options.abortGraceMs, inputs: new Inputs(work) },
+      canvas,
       completing: { database, work, codec, maxResultBytes },
       get worker() {
         return { id: worker.id, name: worker.name }

@@ -14,7 +14,21 @@ export interface Successes {
 export interface OtherOutcome {
   readonly id: string
   readonly token: number
-  readonly kind: 'errored' | 'snoozed' | 'released' | 'returned' | 'discarded' | 'cancelled'
+  readonly kind:
+    | 'succeeded'
+    | 'replaced'
+    | 'errored'
+    | 'snoozed'
+    | 'released'
+    | 'returned'
+    | 'discarded'
+    | 'cancelled'
+  /** It is a node of a canvas. */
+  readonly node?: true
+  /** JSON text; null for no value. */
+  readonly value?: string | null
+  /** JSON text: what takes its place, or joins its group. */
+  readonly plan?: string | null
   readonly error?: unknown
   readonly delayMs?: number | null
   readonly reason?: string
@@ -92,6 +106,13 @@ type Answer = readonly [
   alive: boolean,
 ]
 
+/** Values and plans are JSON texts already. */
+function otherText({ value, plan, ...other }: OtherOutcome): string {
+  const text = JSON.stringify(other)
+  if (value === undefined && plan === undefined) return text
+  return `${text.slice(0, -1)}${value == null ? '' : `,"value":${value}`}${plan == null ? '' : `,"plan":${plan}`}}`
+}
+
 /** Settles what a worker has finished and claims what it may run next, in one call. */
 export async function workCycle(database: Database, turn: Turn): Promise<TurnAnswer> {
   const [row] = await database.call('work_cycle', [
@@ -99,7 +120,7 @@ export async function workCycle(database: Database, turn: Turn): Promise<TurnAns
     plainArray(turn.successes.ids),
     plainArray(turn.successes.tokens),
     jsonTextArray(turn.successes.values),
-    turn.others.length === 0 ? null : JSON.stringify(turn.others),
+    turn.others.length === 0 ? null : `[${turn.others.map(otherText)}]`,
     turn.tasks,
     turn.wanted,
     turn.wanted === 0 ? '[]' : JSON.stringify(turn.looks),

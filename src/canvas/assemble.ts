@@ -1,0 +1,39 @@
+import type { Inputs } from '../db/calls/read-inputs.ts'
+import { CeleriacError } from '../base/errors.ts'
+import type { StoredError } from '../base/thrown.ts'
+
+/**
+ * Puts together what a node takes from its parents, as it is stored: the value of its one parent, and for a join the list
+ * or the object of its members' values, at every level.
+ *
+ * @throws {CeleriacError} `INPUT_MISSING` when the result of a parent is not kept any more
+ */
+export function assemble(id: string, inputs: Inputs): unknown {
+  const edges = inputs.edges.get(id) ?? []
+  const kind = inputs.kinds[id]
+  if (kind === 'list') return edges.map((edge) => valueOf(id, edge, inputs))
+  if (kind === 'object') {
+    return Object.fromEntries(edges.map((edge) => [edge.name ?? '', valueOf(id, edge, inputs)]))
+  }
+  const [edge] = edges
+  return edge === undefined ? null : valueOf(id, edge, inputs)
+}
+
+type Edge = NonNullable<ReturnType<Inputs['edges']['get']>>[number]
+
+function valueOf(child: string, edge: Edge, inputs: Inputs): unknown {
+  if (edge.state === 'succeeded') {
+    // JSON has no nothing: what was not returned is null for whoever takes it.
+    return edge.join === null ? edge.value : assemble(edge.join, inputs)
+  }
+  if (edge.state === null || !edge.either) {
+    throw new CeleriacError('INPUT_MISSING', { jobId: child, parentId: edge.parent })
+  }
+  return edge.fallback === null ? { $error: errorOf(edge.error) } : edge.fallback[0]
+}
+
+/** As the codec writes an error. */
+function errorOf(error: unknown): StoredError {
+  const { name, message, ...rest } = (error ?? {}) as Partial<StoredError>
+  return { ...rest, name: name ?? 'Error', message: message ?? 'failed' }
+}

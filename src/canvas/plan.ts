@@ -1,0 +1,416 @@
+/*
+ * Turns a canvas into the rows it becomes: nodes, edges and error callbacks, as plain data. Nodes stand in an order in
+ * which each comes after what it waits for; every group is a join, a node that no worker runs and that is settled when
+ * its last member is, so only joins have several parents.
+ */
+import { CeleriacError } from '../base/errors.ts'
+import { mergeOptions } from '../job/task.ts'
+import type { CallOptions } from '../task/options.ts'
+import type { ChainData, ChordData, GroupData, MapData, SignatureData, TaskData } from './data.ts'
+
+/** Name of the task of joins. No worker registers it. */
+export const JOIN_TASK = 'celeriac.group'
+/** Stands for the job outside of a plan that it is joined to. */
+export const OUTER = -1
+
+/** What a node is; fields that are rare are absent. */
+export interface PlanNode {
+  readonly task: string
+  readonly args: readonly unknown[]
+  /** Options of the call, those of enclosing canvases included. */
+  readonly options: CallOptions
+  /** Node it is a child of; null for the first ones. */
+  readonly parent: number | null
+  /** Whether it waits for a parent: its own delay then begins when that is settled. */
+  readonly waits: boolean
+  /** Whether its first argument is what its parent makes. */
+  readonly takesInput: boolean
+  readonly join?: 'list' | 'object'
+  /** Number of the first node inside a join. */
+  readonly first?: number
+  /** Places in the plan's error callbacks. */
+  readonly errbacks: readonly number[]
+  readonly map?: { readonly spread: boolean; readonly allowFailures?: true }
+  /** Whether it is a member of a group, so that it may add others. */
+  isMember?: true
+  /** Its value is kept only until those that need it are settled. */
+  needed?: true
+  /** It takes values that are not kept afterwards. */
+  drops?: true
+}
+
+/** One node waits for another. */
+export interface PlanEdge {
+  readonly parent: number
+  readonly child: number
+  readonly position: number | null
+  readonly name: string | null
+  /** Whether the child is given the parent's value. */
+  readonly passes: boolean
+  readonly fromJoin: boolean
+  readonly intoJoin: boolean
+  /** Whether a failure of the parent counts like a success. */
+  readonly either: boolean
+  /** What then stands for its value; absent for its error. */
+  readonly fallback?: { readonly value: unknown }
+  drops?: true
+}
+
+/** A job to enqueue when a node fails. */
+export interface PlanErrback {
+  readonly data: TaskData
+  readonly options: CallOptions
+}
+
+/** A canvas as rows. */
+export interface Plan {
+  readonly nodes: readonly PlanNode[]
+  readonly edges: readonly PlanEdge[]
+  readonly errbacks: readonly PlanErrback[]
+  /** The node whose end is the canvas's end. */
+  readonly output: number
+}
+
+/** What planning asks about the tasks of nodes. */
+export interface PlanContext {
+  /** Whether a node keeps no value of its own accord. */
+  readonly ignoresResult: (node: PlanNode) => boolean
+}
+
+/** Where a part begins, and what it inherits. */
+interface Place {
+  /** The node it follows; null at the start. */
+  readonly after: number | null
+  /** Leading arguments for what begins at the start. */
+  readonly open: readonly unknown[]
+  readonly options: CallOptions
+  /** Options of the enclosing canvas that only its first nodes have. */
+  readonly start: CallOptions
+  /** Options of the enclosing canvas that only its last node has. */
+  readonly end: CallOptions
+  readonly errbacks: readonly PlanErrback[]
+}
+
+/**
+ * Plans a canvas.
+ *
+ * @param open - leading arguments of its first tasks
+ * @throws {CeleriacError} `CANVAS_EMPTY` for a chain without a step, `CANVAS_INVALID`
+ */
+export function planOf(
+  data: SignatureData,
+  open: readonly unknown[],
+  options: CallOptions,
+  context: PlanContext,
+): Plan {
+  const planner = new Planner()
+  const output = planner.place(data, { ...NOWHERE, open, ...split(options) })
+  return planner.finish(output, context)
+}
+
+/** Plans what takes the place of a running job. */
+export function replacementOf(data: SignatureData, options: CallOptions, context: PlanContext): Plan {
+  const planner = new Planner()
+  const output = planner.place(data, { ...NOWHERE, ...split(options) })
+  planner.connect(output, OUTER, { intoJoin: true })
+  return planner.finish(output, context)
+}
+
+/** Plans further members of a group. */
+export function membersOf(
+  members: readonly SignatureData[],
+  options: CallOptions,
+  context: PlanContext,
+): Plan {
+  const planner = new Planner()
+  let output = 0
+  members.forEach((data, position) => {
+    output = planner.place(data, { ...NOWHERE, ...split(options) })
+    planner.connect(output, OUTER, { intoJoin: true, position })
+  })
+  return planner.finish(output, context)
+}
+
+const NOWHERE: Place = { after: null, open: [], options: {}, start: {}, end: {}, errbacks: [] }
+
+class Planner {
+  readonly #nodes: PlanNode[] = []
+  readonly #edges: PlanEdge[] = []
+  readonly #errbacks: PlanErrback[] = []
+  readonly #errbackPlaces = new Map<string, number>()
+  /** Nodes whose failure counts for what follows, and what stands for their values. */
+  readonly #optional = new Map<number, { readonly value: unknown }>()
+
+  /**
+   * Adds a part and returns the node whose end is its end.
+   *
+   * @param called - of a group that something follows: error callbacks for when a member fails
+   */
+  place(data: SignatureData, place: Place, called: readonly PlanErrback[] = []): number {
+    const own = split(data.options ?? {})
+    const inner: Place = {
+      ...place,
+      options: mergeOptions(place.options, own.options),
+      start: isTimed(own.start) ? own.start : place.start,
+      end: { ...place.end, ...own.end },
+      errbacks: distinct([...errbacksOf(data, place.options), ...place.errbacks]),
+    }
+    const output = this.#placeInner(data, inner, called)
+    for (const link of data.links ?? []) {
+      this.place(link, { ...NOWHERE, after: output, options: labelsOf(inner.options) })
+    }
+    if (data.optional !== undefined) this.#optional.set(output, data.optional)
+    return output
+  }
+
+  /** Lets one node wait for another. */
+  connect(parent: number, child: number, how: Partial<PlanEdge> = {}): void {
+    const optional = this.#optional.get(parent)
+    this.#edges.push({
+      parent,
+      child,
+      position: how.position ?? null,
+      name: how.name ?? null,
+      passes: how.passes ?? true,
+      fromJoin: this.#nodes[parent]?.join !== undefined,
+      intoJoin: how.intoJoin ?? false,
+      either: how.either === true || optional !== undefined,
+      ...(optional !== undefined && { fallback: optional }),
+    })
+  }
+
+  /** Looks at the whole once more: who is a member, and whose values are needed for a while only. */
+  finish(output: number, context: PlanContext): Plan {
+    const nodes = this.#nodes
+    const consumed = new Set<number>()
+    for (const edge of [...this.#edges].reverse()) {
+      const member = nodes[edge.parent]
+      if (edge.intoJoin && member !== undefined && member.join === undefined) member.isMember = true
+      const child = nodes[edge.child]
+      // What a job outside takes of it is not known here, so it is kept.
+      const needs = edge.child === OUTER || child?.join === undefined || consumed.has(edge.child)
+      if (edge.passes && needs) consumed.add(edge.parent)
+    }
+    const dropping = new Set<number>()
+    for (const edge of this.#edges) {
+      const [parent, child] = [nodes[edge.parent], nodes[edge.child]]
+      if (!edge.passes || parent === undefined || !consumed.has(edge.parent)) continue
+      if (parent.join === undefined && context.ignoresResult(parent)) {
+        parent.needed = true
+        edge.drops = true
+      }
+      if (edge.drops !== true && !dropping.has(edge.parent)) continue
+      if (child?.join !== undefined) dropping.add(edge.child)
+      else if (child !== undefined) child.drops = true
+    }
+    return { nodes, edges: this.#edges, errbacks: this.#errbacks, output }
+  }
+
+  #placeInner(data: SignatureData, place: Place, called: readonly PlanErrback[]): number {
+    switch (data.kind) {
+      case 'task':
+      case 'map':
+        return this.#placeTask(data, place)
+      case 'chain':
+        return this.#placeChain(data, place)
+      case 'group':
+        return this.#placeGroup(data, place, called)
+      case 'chord':
+        return this.#placeChord(data, place)
+    }
+  }
+
+  #placeTask(data: TaskData | MapData, place: Place): number {
+    const { after, open } = place
+    const immutable = data.kind === 'map' || data.immutable === true
+    const node = this.#nodes.length
+    this.#nodes.push({
+      task: data.task,
+      args: data.kind === 'map' ? [data.items] : [...(immutable || after !== null ? [] : open), ...data.args],
+      options: { ...place.options, ...place.start, ...place.end },
+      parent: after,
+      waits: after !== null,
+      takesInput: after !== null && !immutable,
+      errbacks: place.errbacks.map((errback) => this.#errbackPlace(errback)),
+      ...(data.kind === 'map' && { map: mapOf(data) }),
+    })
+    if (after !== null) this.connect(after, node, { passes: !immutable })
+    return node
+  }
+
+  #placeChain(chain: ChainData, place: Place): number {
+    const steps = flatSteps(chain)
+    let { after, start } = place
+    for (const [index, step] of steps.entries()) {
+      const next = steps[index + 1]
+      const here = { ...place, after, start, end: next === undefined ? place.end : {} }
+      // A group that something follows is the header of a chord: the chain's error callbacks are not its members'.
+      after =
+        step.kind === 'group' && next !== undefined
+          ? this.place(step, { ...here, errbacks: [] }, entryErrbacks(steps.slice(index + 1), place))
+          : this.place(step, here)
+      start = {}
+    }
+    if (after === null || steps.length === 0) throw new CeleriacError('CANVAS_EMPTY', {})
+    return after
+  }
+
+  #placeChord(chord: ChordData, place: Place): number {
+    const errbacks = chord.errbacksOnHeader === true ? place.errbacks : []
+    const called = entryErrbacks([chord.body], place)
+    const join = this.place(chord.header, { ...place, end: {}, errbacks }, called)
+    return this.place(chord.body, { ...place, after: join, open: [], start: {} })
+  }
+
+  #placeGroup(group: GroupData, place: Place, called: readonly PlanErrback[]): number {
+    const members = flatMembers(group)
+    const first = this.#nodes.length
+    const ends = members.map(([name, member]) => [name, this.place(member, { ...place, end: {} })] as const)
+    const join = this.#nodes.length
+    this.#nodes.push({
+      task: JOIN_TASK,
+      args: [],
+      options: { ...joinOptions(place.options), ...place.end },
+      parent: place.after,
+      waits: true,
+      takesInput: false,
+      join: isList(group) ? 'list' : 'object',
+      first,
+      errbacks: called.map((errback) => this.#errbackPlace(errback)),
+    })
+    ends.forEach(([name, end], position) => {
+      this.connect(end, join, { position, name, intoJoin: true, either: group.allowFailures === true })
+    })
+    if (ends.length === 0 && place.after !== null) {
+      this.connect(place.after, join, { passes: false, intoJoin: true })
+    }
+    return join
+  }
+
+  #errbackPlace(errback: PlanErrback): number {
+    const key = keyOf(errback)
+    const known = this.#errbackPlaces.get(key)
+    if (known !== undefined) return known
+    this.#errbackPlaces.set(key, this.#errbacks.length)
+    return this.#errbacks.push(errback) - 1
+  }
+}
+
+/** Error callbacks of what begins first of these steps: who is to be told when the group before them fails. */
+function entryErrbacks(steps: readonly SignatureData[], place: Pick<Place, 'options' | 'errbacks'>): readonly PlanErrback[] {
+  const [first, ...rest] = steps
+  if (first === undefined) return []
+  // The next group is a header, too; it is what follows it that is told.
+  if (first.kind === 'group' && rest.length > 0) return entryErrbacks(rest, place)
+  const errbacks = distinct([...errbacksOf(first, place.options), ...place.errbacks])
+  const inner = { options: mergeOptions(place.options, first.options ?? {}), errbacks }
+  switch (first.kind) {
+    case 'task':
+    case 'map':
+      return errbacks
+    case 'chain':
+      return entryErrbacks(flatSteps(first), inner)
+    case 'chord':
+      return entryErrbacks([first.body], inner)
+    case 'group':
+      return distinct(flatMembers(first).flatMap(([, member]) => entryErrbacks([member], inner)))
+  }
+}
+
+function errbacksOf(data: SignatureData, outer: CallOptions): PlanErrback[] {
+  return (data.errbacks ?? []).map((errback) => ({
+    data: errback,
+    options: mergeOptions(labelsOf(mergeOptions(outer, data.options ?? {})), errback.options ?? {}),
+  }))
+}
+
+function distinct(errbacks: readonly PlanErrback[]): readonly PlanErrback[] {
+  if (errbacks.length < 2) return errbacks
+  return [...new Map(errbacks.map((errback) => [keyOf(errback), errback])).values()]
+}
+
+const keys = new WeakMap<PlanErrback, string>()
+const identities = new WeakMap<object, number>()
+let identity = 0
+
+/** Equal for error callbacks that do the same; values that JSON does not tell apart are told apart by their objects. */
+function keyOf(errback: PlanErrback): string {
+  const known = keys.get(errback)
+  if (known !== undefined) return known
+  const { data, options } = errback
+  const key = JSON.stringify([data.task, data.args, data.immutable === true, options], (_, value: unknown) => {
+    if (typeof value === 'bigint') return `${value}n`
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) return value
+    if (Object.getPrototypeOf(value) === Object.prototype) return value
+    const number = identities.get(value) ?? identity++
+    identities.set(value, number)
+    return `object ${number}`
+  })
+  keys.set(errback, key)
+  return key
+}
+
+/** Steps of a chain, those of chains in it included; iterative, since a.pipe(b).pipe(c) nests as deeply as it is long. */
+function flatSteps(chain: ChainData): readonly SignatureData[] {
+  const steps: SignatureData[] = []
+  const left: SignatureData[] = [...chain.steps].reverse()
+  for (let step = left.pop(); step !== undefined; step = left.pop()) {
+    if (step.kind === 'chain' && isBare(step) && step.steps.length > 0) left.push(...[...step.steps].reverse())
+    else steps.push(step)
+  }
+  return steps
+}
+
+type Member = readonly [name: string | null, data: SignatureData]
+
+/** Members of a group, those of groups directly in it included. */
+function flatMembers(group: GroupData): readonly Member[] {
+  const { members } = group
+  if (!isList(group)) return Object.entries(members)
+  const flat: Member[] = []
+  const left = [...(members as readonly SignatureData[])].reverse()
+  for (let member = left.pop(); member !== undefined; member = left.pop()) {
+    if (member.kind === 'group' && isBare(member) && member.allowFailures === undefined && isList(member)) {
+      left.push(...[...(member.members as readonly SignatureData[])].reverse())
+    } else flat.push([null, member])
+  }
+  return flat
+}
+
+function isList({ members }: GroupData): boolean {
+  return Array.isArray(members)
+}
+
+/** Whether nothing is said of a part as a whole. */
+function isBare({ options, links, errbacks, optional }: SignatureData): boolean {
+  return options === undefined && links === undefined && errbacks === undefined && optional === undefined
+}
+
+function mapOf({ spread, allowFailures }: MapData): PlanNode['map'] {
+  return { spread, ...(allowFailures === true && { allowFailures }) }
+}
+
+function split({ delay, runAt, id, ...options }: CallOptions): Pick<Place, 'options' | 'start' | 'end'> {
+  return {
+    options,
+    start: { ...(delay !== undefined && { delay }), ...(runAt !== undefined && { runAt }) },
+    end: id === undefined ? {} : { id },
+  }
+}
+
+function isTimed({ delay, runAt }: CallOptions): boolean {
+  return delay !== undefined || runAt !== undefined
+}
+
+function labelsOf({ labels }: CallOptions): CallOptions {
+  return labels === undefined ? {} : { labels }
+}
+
+/** What a join takes of the options of its group: it does not run, so most mean nothing to it. */
+function joinOptions({ queue, labels, resultTtl }: CallOptions): CallOptions {
+  return {
+    ...(queue !== undefined && { queue }),
+    ...(labels !== undefined && { labels }),
+    ...(resultTtl !== undefined && { resultTtl }),
+  }
+}
