@@ -268,6 +268,7 @@ export class Celeriac implements AsyncDisposable {
       registry: this.#registry,
       results: this.#results,
       waker: this.#waker,
+      canvas: this.#canvas,
       bus: this.#bus,
       log: this.#log,
       codec: this.#options.codec,

@@ -5,9 +5,9 @@
 --        parents, so it is given none (claim_jobs compares tasks, and a canvas needs a producer that knows it).
 alter table celeriac.jobs
   add column workflow_id uuid,
-  add column blockers integer not null default 0;
+  add column blockers integer;
 comment on column celeriac.jobs.workflow_id is 'The canvas this job is a node of; null for none.';
-comment on column celeriac.jobs.blockers is 'Jobs it waits for that are not settled yet; the last of them opens it.';
+comment on column celeriac.jobs.blockers is 'Jobs a node waits for that are not settled yet; the last of them opens it. Null for a job that never waited.';
 comment on column celeriac.jobs.options is 'Rare options of this one job (timeLimitMs, softTimeLimitMs, backoff, resultTtlMs, ignoreResult, atMostOnce, forget), and of a node: n, in, join, first, onError, map, delayMs, runAt, workflow, needed, drops, chord. Null for none.';
 create index jobs_for_workflow on celeriac.jobs (workflow_id) where workflow_id is not null;
 comment on index celeriac.jobs_for_workflow is 'Unsettled nodes of a canvas.';

@@ -99,6 +99,8 @@ begin
       ('restore_nodes', 'plain', ''),
       -- what workers do
       ('find_below', 'plain', 'worker'),
+      ('find_refused', 'plain', 'worker'),
+      ('lock_settling', 'plain', 'worker'),
       ('lock_below', 'plain', 'worker'),
       ('announce_idle', 'pinned', 'worker'),
       ('claim_jobs', 'plain', 'worker'),

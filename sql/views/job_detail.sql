@@ -11,7 +11,7 @@ select
   job.task, job.queue, job.priority, job.args, null::jsonb as value, null::jsonb as error, job.progress, job.labels,
   job.options, job.attempt, job.max_attempts, job.snoozes, job.losses, job.token, job.enqueued_at, job.run_at,
   job.claimed_at, null::timestamptz as settled_at, job.expires_at, job.cancel_requested_at, job.cancel_reason,
-  job.worker_id, job.root_id, job.parent_id, job.workflow_id, job.blockers
+  job.worker_id, job.root_id, job.parent_id, job.workflow_id, coalesce(job.blockers, 0) as blockers
 from celeriac.jobs as job
 union all
 select

@@ -32,11 +32,17 @@ export const ERRORS = {
   },
   CHORD_MISSING: {
     sqlstate: null,
-    message: 'job {jobId} is not a member of a group, so nothing can be added beside it; enqueueChild() starts a job of its own',
+    message:
+      'job {jobId} is not a member of a group, so nothing can be added beside it; enqueueChild() starts a job of its own',
+  },
+  NOT_ENQUEUED: {
+    sqlstate: null,
+    message: 'job.{verb}() needs a job; this task was called directly: enqueue it',
   },
   REPLACED_TOO_OFTEN: {
     sqlstate: null,
-    message: 'job {jobId} was replaced {levels} times one within the other; a task that always replaces itself never ends',
+    message:
+      'job {jobId} was replaced {levels} times one within the other; a task that always replaces itself never ends',
   },
   INPUT_MISSING: {
     sqlstate: null,
@@ -45,7 +51,8 @@ export const ERRORS = {
   },
   INPUT_SIZE: {
     sqlstate: null,
-    message: 'what job {jobId} takes from its parents has {size}; the limit is {limit}: store the data elsewhere and pass references',
+    message:
+      'what job {jobId} takes from its parents has {size}; the limit is {limit}: store the data elsewhere and pass references',
   },
   JOB_ID_INVALID: { sqlstate: null, message: '{id} is not a job id' },
   JOB_FAILED: { sqlstate: null, message: 'job {jobId} ({task}) failed in attempt {attempt}: {reason}' },

@@ -1,6 +1,6 @@
-import type { Inputs } from '../db/calls/read-inputs.ts'
 import { CeleriacError } from '../base/errors.ts'
 import type { StoredError } from '../base/thrown.ts'
+import type { Inputs } from '../db/calls/read-inputs.ts'
 
 /**
  * Puts together what a node takes from its parents, as it is stored: the value of its one parent, and for a join the list
@@ -11,17 +11,17 @@ import type { StoredError } from '../base/thrown.ts'
 export function assemble(id: string, inputs: Inputs): unknown {
   const edges = inputs.edges.get(id) ?? []
   const kind = inputs.kinds[id]
-  if (kind === 'list') return edges.map((edge) => valueOf(id, edge, inputs))
+  if (kind === 'list') return edges.map((edge) => inputOf(id, edge, inputs))
   if (kind === 'object') {
-    return Object.fromEntries(edges.map((edge) => [edge.name ?? '', valueOf(id, edge, inputs)]))
+    return Object.fromEntries(edges.map((edge) => [edge.name ?? '', inputOf(id, edge, inputs)]))
   }
   const [edge] = edges
-  return edge === undefined ? null : valueOf(id, edge, inputs)
+  return edge === undefined ? null : inputOf(id, edge, inputs)
 }
 
 type Edge = NonNullable<ReturnType<Inputs['edges']['get']>>[number]
 
-function valueOf(child: string, edge: Edge, inputs: Inputs): unknown {
+function inputOf(child: string, edge: Edge, inputs: Inputs): unknown {
   if (edge.state === 'succeeded') {
     // JSON has no nothing: what was not returned is null for whoever takes it.
     return edge.join === null ? edge.value : assemble(edge.join, inputs)

@@ -1,12 +1,13 @@
-import { CeleriacError } from '../base/errors.ts'
-import type { Codec } from '../base/json.ts'
+import { type Codec, decodeValue } from '../base/json.ts'
+import { readInputs } from '../db/calls/read-inputs.ts'
 import type { Database } from '../db/database.ts'
+import { assemble } from './assemble.ts'
 
 /** The value of a join, put together of what its members have returned. */
 export async function joinedValue(
-  _database: Database,
-  _codec: Codec | undefined,
+  database: Database,
+  codec: Codec | undefined,
   jobId: string,
 ): Promise<unknown> {
-  throw new CeleriacError('JOB_UNKNOWN', { jobId })
+  return decodeValue(assemble(jobId, await readInputs(database, [jobId])), codec)
 }

@@ -39,7 +39,12 @@ interface ShapeEntry {
  *
  * @throws {CeleriacError} `JSON_…`, `PAYLOAD_SIZE`, `OPTION_…`: before anything is written
  */
-export function planText(plan: Plan, ids: readonly string[], head: PlanHead, binding: CanvasBinding): PlanText {
+export function planText(
+  plan: Plan,
+  ids: readonly string[],
+  head: PlanHead,
+  binding: CanvasBinding,
+): PlanText {
   const shapes = new Shapes(binding)
   const queues = new Set<string>()
   const { maxArgsBytes: maxBytes, codec } = binding.context
@@ -63,7 +68,11 @@ export function planText(plan: Plan, ids: readonly string[], head: PlanHead, bin
   }
 }
 
-function nodeOptions(node: PlanNode, { delayMs, runAt }: ShapeEntry, { id, rootId, nesting }: PlanHead): string {
+function nodeOptions(
+  node: PlanNode,
+  { delayMs, runAt }: ShapeEntry,
+  { id, rootId, nesting }: PlanHead,
+): string {
   const options = {
     ...(node.takesInput && { in: true }),
     ...(node.join !== undefined && { join: node.join, first: node.first }),

@@ -7,6 +7,8 @@ import { CeleriacError } from '../base/errors.ts'
 import { mergeOptions } from '../job/task.ts'
 import type { CallOptions } from '../task/options.ts'
 import type { ChainData, ChordData, GroupData, MapData, SignatureData, TaskData } from './data.ts'
+import { distinct, entryErrbacks, errbacksOf, keyOf, type PlanErrback } from './plan-errbacks.ts'
+import { flatMembers, flatSteps, isList, isTimed, joinOptions, labelsOf, splitOptions } from './plan-parts.ts'
 
 /** Name of the task of joins. No worker registers it. */
 export const JOIN_TASK = 'celeriac.group'
@@ -56,12 +58,6 @@ export interface PlanEdge {
   drops?: true
 }
 
-/** A job to enqueue when a node fails. */
-export interface PlanErrback {
-  readonly data: TaskData
-  readonly options: CallOptions
-}
-
 /** A canvas as rows. */
 export interface Plan {
   readonly nodes: readonly PlanNode[]
@@ -104,14 +100,14 @@ export function planOf(
   context: PlanContext,
 ): Plan {
   const planner = new Planner()
-  const output = planner.place(data, { ...NOWHERE, open, ...split(options) })
+  const output = planner.place(data, { ...NOWHERE, open, ...splitOptions(options) })
   return planner.finish(output, context)
 }
 
 /** Plans what takes the place of a running job. */
 export function replacementOf(data: SignatureData, options: CallOptions, context: PlanContext): Plan {
   const planner = new Planner()
-  const output = planner.place(data, { ...NOWHERE, ...split(options) })
+  const output = planner.place(data, { ...NOWHERE, ...splitOptions(options) })
   planner.connect(output, OUTER, { intoJoin: true })
   return planner.finish(output, context)
 }
@@ -125,7 +121,7 @@ export function membersOf(
   const planner = new Planner()
   let output = 0
   members.forEach((data, position) => {
-    output = planner.place(data, { ...NOWHERE, ...split(options) })
+    output = planner.place(data, { ...NOWHERE, ...splitOptions(options) })
     planner.connect(output, OUTER, { intoJoin: true, position })
   })
   return planner.finish(output, context)
@@ -147,7 +143,7 @@ class Planner {
    * @param called - of a group that something follows: error callbacks for when a member fails
    */
   place(data: SignatureData, place: Place, called: readonly PlanErrback[] = []): number {
-    const own = split(data.options ?? {})
+    const own = splitOptions(data.options ?? {})
     const inner: Place = {
       ...place,
       options: mergeOptions(place.options, own.options),
@@ -296,121 +292,6 @@ class Planner {
   }
 }
 
-/** Error callbacks of what begins first of these steps: who is to be told when the group before them fails. */
-function entryErrbacks(steps: readonly SignatureData[], place: Pick<Place, 'options' | 'errbacks'>): readonly PlanErrback[] {
-  const [first, ...rest] = steps
-  if (first === undefined) return []
-  // The next group is a header, too; it is what follows it that is told.
-  if (first.kind === 'group' && rest.length > 0) return entryErrbacks(rest, place)
-  const errbacks = distinct([...errbacksOf(first, place.options), ...place.errbacks])
-  const inner = { options: mergeOptions(place.options, first.options ?? {}), errbacks }
-  switch (first.kind) {
-    case 'task':
-    case 'map':
-      return errbacks
-    case 'chain':
-      return entryErrbacks(flatSteps(first), inner)
-    case 'chord':
-      return entryErrbacks([first.body], inner)
-    case 'group':
-      return distinct(flatMembers(first).flatMap(([, member]) => entryErrbacks([member], inner)))
-  }
-}
-
-function errbacksOf(data: SignatureData, outer: CallOptions): PlanErrback[] {
-  return (data.errbacks ?? []).map((errback) => ({
-    data: errback,
-    options: mergeOptions(labelsOf(mergeOptions(outer, data.options ?? {})), errback.options ?? {}),
-  }))
-}
-
-function distinct(errbacks: readonly PlanErrback[]): readonly PlanErrback[] {
-  if (errbacks.length < 2) return errbacks
-  return [...new Map(errbacks.map((errback) => [keyOf(errback), errback])).values()]
-}
-
-const keys = new WeakMap<PlanErrback, string>()
-const identities = new WeakMap<object, number>()
-let identity = 0
-
-/** Equal for error callbacks that do the same; values that JSON does not tell apart are told apart by their objects. */
-function keyOf(errback: PlanErrback): string {
-  const known = keys.get(errback)
-  if (known !== undefined) return known
-  const { data, options } = errback
-  const key = JSON.stringify([data.task, data.args, data.immutable === true, options], (_, value: unknown) => {
-    if (typeof value === 'bigint') return `${value}n`
-    if (typeof value !== 'object' || value === null || Array.isArray(value)) return value
-    if (Object.getPrototypeOf(value) === Object.prototype) return value
-    const number = identities.get(value) ?? identity++
-    identities.set(value, number)
-    return `object ${number}`
-  })
-  keys.set(errback, key)
-  return key
-}
-
-/** Steps of a chain, those of chains in it included; iterative, since a.pipe(b).pipe(c) nests as deeply as it is long. */
-function flatSteps(chain: ChainData): readonly SignatureData[] {
-  const steps: SignatureData[] = []
-  const left: SignatureData[] = [...chain.steps].reverse()
-  for (let step = left.pop(); step !== undefined; step = left.pop()) {
-    if (step.kind === 'chain' && isBare(step) && step.steps.length > 0) left.push(...[...step.steps].reverse())
-    else steps.push(step)
-  }
-  return steps
-}
-
-type Member = readonly [name: string | null, data: SignatureData]
-
-/** Members of a group, those of groups directly in it included. */
-function flatMembers(group: GroupData): readonly Member[] {
-  const { members } = group
-  if (!isList(group)) return Object.entries(members)
-  const flat: Member[] = []
-  const left = [...(members as readonly SignatureData[])].reverse()
-  for (let member = left.pop(); member !== undefined; member = left.pop()) {
-    if (member.kind === 'group' && isBare(member) && member.allowFailures === undefined && isList(member)) {
-      left.push(...[...(member.members as readonly SignatureData[])].reverse())
-    } else flat.push([null, member])
-  }
-  return flat
-}
-
-function isList({ members }: GroupData): boolean {
-  return Array.isArray(members)
-}
-
-/** Whether nothing is said of a part as a whole. */
-function isBare({ options, links, errbacks, optional }: SignatureData): boolean {
-  return options === undefined && links === undefined && errbacks === undefined && optional === undefined
-}
-
-function mapOf({ spread, allowFailures }: MapData): PlanNode['map'] {
+function mapOf({ spread, allowFailures }: MapData): NonNullable<PlanNode['map']> {
   return { spread, ...(allowFailures === true && { allowFailures }) }
-}
-
-function split({ delay, runAt, id, ...options }: CallOptions): Pick<Place, 'options' | 'start' | 'end'> {
-  return {
-    options,
-    start: { ...(delay !== undefined && { delay }), ...(runAt !== undefined && { runAt }) },
-    end: id === undefined ? {} : { id },
-  }
-}
-
-function isTimed({ delay, runAt }: CallOptions): boolean {
-  return delay !== undefined || runAt !== undefined
-}
-
-function labelsOf({ labels }: CallOptions): CallOptions {
-  return labels === undefined ? {} : { labels }
-}
-
-/** What a join takes of the options of its group: it does not run, so most mean nothing to it. */
-function joinOptions({ queue, labels, resultTtl }: CallOptions): CallOptions {
-  return {
-    ...(queue !== undefined && { queue }),
-    ...(labels !== undefined && { labels }),
-    ...(resultTtl !== undefined && { resultTtl }),
-  }
 }

@@ -29,6 +29,8 @@ export interface Events {
     readonly error: unknown
     readonly expected: boolean
   }
+  /** Its handler let another canvas take its place; it settles as that does. */
+  'job:replaced': JobFacts & { readonly durationMs: number }
   'job:snoozed': JobFacts & { readonly delayMs: number }
   'job:cancelled': JobFacts & { readonly reason: string }
   /** Given back before it began, or (`begun`) by a worker that stops while its handler still ran. */

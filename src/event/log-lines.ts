@@ -72,6 +72,7 @@ export function writeLogLines(bus: Bus, log: Log): void {
   if (!log.verbose) return
   on('job:claimed', 'debug', 'job claimed')
   on('job:succeeded', 'debug', 'job succeeded')
+  on('job:replaced', 'debug', 'job replaced')
   on('job:snoozed', 'debug', 'job snoozed')
   on('job:cancelled', 'debug', 'job cancelled')
   on('job:released', 'debug', 'job released')

@@ -5,6 +5,17 @@ import type { TransactionClient } from '../db/open-transaction.ts'
 import type { TransactionInput } from '../db/transaction.ts'
 import type { JobLog } from './job-log.ts'
 
+/** A signature of any kind, as far as a job needs to know it. */
+export interface SignatureLike {
+  readonly data: object
+  toJSON(): unknown
+}
+
+/** A signature whose parameters are all filled. */
+export interface StartableLike extends SignatureLike {
+  enqueue(): Promise<unknown>
+}
+
 /** What a handler knows of the job it runs, and what it may do with it. */
 export interface JobContext {
   readonly id: string
@@ -20,6 +31,8 @@ export interface JobContext {
   readonly rootId: string
   /** The job whose handler enqueued this one. */
   readonly parentId: string | null
+  /** The canvas the job is a node of; null for none. */
+  readonly workflow: string | null
   readonly enqueuedAt: Date
   readonly claimedAt: Date
   /** Name and id of the worker that runs it; null when the task was called directly. */
@@ -43,6 +56,24 @@ export interface JobContext {
   snooze(delay: Duration): never
   /** Ends the job as failed: another attempt could not mend it, and it is no error of the handler. */
   discard(reason: string): never
+  /**
+   * Ends this job as another canvas ends, which takes its place: the job keeps its id, so whoever waits for it, follows it or
+   * is to be told of its failure waits for the canvas from now on.
+   *
+   * In Postgres: the job's row becomes a join over the canvas, which is inserted when this attempt is settled; when it is
+   * lost before, nothing of it exists.
+   *
+   * @throws {CeleriacError} `CANVAS_…` and whatever enqueuing it would throw; `REPLACED_TOO_OFTEN` a hundred levels deep
+   */
+  replace(signature: SignatureLike): never
+  /**
+   * Adds a member to the group this job is a member of, behind those it has. It is inserted when this job succeeds, with it.
+   *
+   * @throws {CeleriacError} `CHORD_MISSING` when the job is no member of a group; `OPTION_CONFLICT` beside `transaction()`
+   */
+  addToChord(signature: SignatureLike): void
+  /** Enqueues a signature at once, as a child of this job, like `signature.enqueue()`; this job does not wait for it. */
+  enqueueChild<Child extends StartableLike>(signature: Child): ReturnType<Child['enqueue']>
   /**
    * Runs `run` in a transaction and settles this job in it: what it writes through `tx` and the job's success are
    * committed together, or neither is. Its value is the job's result; what the handler returns afterwards is not looked

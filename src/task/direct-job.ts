@@ -2,7 +2,7 @@ import { CeleriacError } from '../base/errors.ts'
 import type { Database } from '../db/database.ts'
 import { openTransaction, type TransactionClient } from '../db/open-transaction.ts'
 import { callerTransaction } from '../db/transaction.ts'
-import type { JobContext } from './current-job.ts'
+import type { JobContext, StartableLike } from './current-job.ts'
 import { JobControl } from './job-control.ts'
 import { SILENT_LOG } from './job-log.ts'
 
@@ -25,6 +25,7 @@ export function directJob(task: string, args: readonly unknown[], database: Data
     labels: {},
     rootId: NOBODY,
     parentId: null,
+    workflow: null,
     enqueuedAt: now,
     claimedAt: now,
     worker: null,
@@ -40,6 +41,14 @@ export function directJob(task: string, args: readonly unknown[], database: Data
     discard: (reason) => {
       throw new CeleriacError('JOB_DISCARDED', { jobId: NOBODY, reason })
     },
+    replace: () => {
+      throw new CeleriacError('NOT_ENQUEUED', { verb: 'replace' })
+    },
+    addToChord: () => {
+      throw new CeleriacError('CHORD_MISSING', { jobId: NOBODY })
+    },
+    enqueueChild: <Child extends StartableLike>(signature: Child) =>
+      signature.enqueue() as ReturnType<Child['enqueue']>,
     ...withoutEnd(database),
   }
 }

@@ -2,15 +2,12 @@ import { type Duration, toMs } from '../base/duration.ts'
 import { CeleriacError } from '../base/errors.ts'
 import { text } from '../base/options.ts'
 import type { CanvasBinding } from '../canvas/binding.ts'
-import type { GroupHandle } from '../canvas/group-handle.ts'
+import { assertSignature, type BoundSignature } from '../canvas/bound-signature.ts'
 import { memberText, replacementText } from '../canvas/replace.ts'
-import type { AnySignature } from '../canvas/signature.ts'
-import { startCanvas } from '../canvas/start.ts'
 import type { ClaimedRow } from '../db/calls/work-cycle.ts'
 import type { TransactionClient } from '../db/open-transaction.ts'
 import type { TransactionInput } from '../db/transaction.ts'
-import type { JobHandle } from '../job/handle.ts'
-import type { JobContext } from '../task/current-job.ts'
+import type { JobContext, SignatureLike, StartableLike } from '../task/current-job.ts'
 import type { TaskDefinition } from '../task/definition.ts'
 import { JobControl } from '../task/job-control.ts'
 import type { JobLog } from '../task/job-log.ts'
@@ -28,7 +25,7 @@ export interface AttemptHost {
   /** What settling inside of transactions needs. */
   readonly completing: CompletionContext
   /** What canvases need of the app. */
-  readonly canvas: () => CanvasBinding
+  readonly canvas: CanvasBinding
 }
 
 const NO_LABELS: Readonly<Record<string, string>> = Object.freeze({})
@@ -51,7 +48,7 @@ export class Attempt implements JobContext {
   /** Over as far as this worker is concerned; whatever the handler still does is refused. */
   ended = false
   #input: readonly [unknown] | null = null
-  readonly #added: AnySignature[] = []
+  readonly #added: BoundSignature[] = []
   #abort: AbortController | null = null
   #abortedWith: { readonly reason: unknown } | null = null
   #log: JobLog | null = null
@@ -193,25 +190,32 @@ export class Attempt implements JobContext {
     throw new JobControl('discard', null, text(reason, 'reason', 4096))
   }
 
-  replace(signature: AnySignature): never {
-    throw new JobControl('replace', null, '', replacementText(this, signature, this.#host.canvas()))
+  replace(signature: SignatureLike): never {
+    throw new JobControl(
+      'replace',
+      null,
+      '',
+      replacementText(this, assertSignature(signature, 'the replacement'), this.#host.canvas),
+    )
   }
 
-  addToChord(signature: AnySignature): void {
+  addToChord(signature: SignatureLike): void {
     if (this.rowOptions?.chord !== true) throw new CeleriacError('CHORD_MISSING', { jobId: this.id })
     if (this.#completion !== null) throw notTogether()
+    const member = assertSignature(signature, 'the member')
     // What cannot be planned is refused here, and not when the job is settled.
-    memberText(this, [signature], this.#host.canvas())
-    this.#added.push(signature)
+    memberText(this, [member], this.#host.canvas)
+    this.#added.push(member)
   }
 
   /** Members it adds to its group, as SQL takes them; null for none. */
   added(): string | null {
-    return this.#added.length === 0 ? null : memberText(this, this.#added, this.#host.canvas())
+    return this.#added.length === 0 ? null : memberText(this, this.#added, this.#host.canvas)
   }
 
-  enqueueChild(signature: AnySignature): Promise<JobHandle | GroupHandle> {
-    return startCanvas(signature.data, [], this.#host.canvas())
+  enqueueChild<Child extends StartableLike>(signature: Child): ReturnType<Child['enqueue']> {
+    const bound = assertSignature(signature, 'the child').boundTo(this.#host.canvas)
+    return bound.enqueue() as ReturnType<Child['enqueue']>
   }
 
   transaction<Result>(run: (tx: TransactionClient) => Promise<Result> | Result): Promise<Result> {

@@ -99,8 +99,19 @@ export function harmless(thrown: unknown): unknown {
 }
 
 /** Errors that another attempt would meet again. */
-const FINAL_CODES = new Set(['PERMANENT', 'ARGS_REJECTED', 'DECODE_FAILED', 'RESULT_SIZE', 'CODEC_FAILED',
-  'CANVAS_EMPTY', 'CANVAS_INVALID', 'CHORD_MISSING', 'INPUT_MISSING', 'INPUT_SIZE', 'REPLACED_TOO_OFTEN'])
+const FINAL_CODES = new Set([
+  'PERMANENT',
+  'ARGS_REJECTED',
+  'DECODE_FAILED',
+  'RESULT_SIZE',
+  'CODEC_FAILED',
+  'CANVAS_EMPTY',
+  'CANVAS_INVALID',
+  'CHORD_MISSING',
+  'INPUT_MISSING',
+  'INPUT_SIZE',
+  'REPLACED_TOO_OFTEN',
+])
 
 function isFinal(thrown: unknown, options: ResolvedTaskOptions): boolean {
   if (isCeleriacError(thrown) && (FINAL_CODES.has(thrown.code) || thrown.code.startsWith('JSON_')))

@@ -3,10 +3,12 @@
  * whatever they do into an outcome (outcome) and settles it; a guard shows that it is alive (guard), and it lets go of its
  * jobs in order when it stops (drain). It may live in a web process or in one of its own, in any number.
  */
+
 import { randomUUID } from 'node:crypto'
 import { type Duration, toMs } from '../base/duration.ts'
 import { CeleriacError } from '../base/errors.ts'
 import type { Codec } from '../base/json.ts'
+import type { CanvasBinding } from '../canvas/binding.ts'
 import { findLost } from '../db/calls/find-lost.ts'
 import { announceIdle, findHeld, type HeartbeatAnswer, releaseWorkerJobs } from '../db/calls/worker.ts'
 import type { Database } from '../db/database.ts'
@@ -21,6 +23,7 @@ import type { Attempt } from './attempt.ts'
 import { Cycle } from './cycle.ts'
 import { drain } from './drain.ts'
 import type { GuardEntry, Guarded, GuardedHost, WorkerGuard } from './guard.ts'
+import { Inputs } from './inputs.ts'
 import type { Middleware } from './middleware.ts'
 import { type ResolvedWorkerOptions, resolveWorkerOptions, type WorkerOptions } from './options.ts'
 import { ProgressReports } from './progress-reports.ts'
@@ -40,6 +43,8 @@ export interface WorkerContext {
   readonly bus: Bus
   readonly log: Log
   readonly codec: Codec | undefined
+  /** What canvases that handlers start need of the app. */
+  readonly canvas: CanvasBinding
   readonly maxResultBytes: number
   readonly middleware: readonly Middleware[]
   /** Refuses to start on a schema that will not do. */
@@ -365,8 +370,19 @@ export class Worker implements AsyncDisposable {
   }
 
   #cycleHost(): ConstructorParameters<typeof Cycle>[1] {
-    const { database, work, listener, registry, bus, results, waker, codec, maxResultBytes, middleware } =
-      this.#context
+    const {
+      database,
+      work,
+      listener,
+      registry,
+      bus,
+      results,
+      waker,
+      codec,
+      maxResultBytes,
+      middleware,
+      canvas,
+    } = this.#context
     const worker = this
     return {
       database: work,
@@ -375,7 +391,13 @@ export class Worker implements AsyncDisposable {
       get log() {
         return worker.#log ?? SILENT_LOG
       },
-      execute: { codec, maxResultBytes, middleware, abortGraceMs: this.#options.abortGraceMs, inputs: new Inputs(work) },
+      execute: {
+        codec,
+        maxResultBytes,
+        middleware,
+        abortGraceMs: this.#options.abortGraceMs,
+        inputs: new Inputs(work),
+      },
       canvas,
       completing: { database, work, codec, maxResultBytes },
       get worker() {

@@ -33,7 +33,7 @@ describe('retry_jobs', () => {
     const job = await find(database, 'jobs', id)
     expect(job).toEqual({
       ...kept,
-      blockers: 0,
+      blockers: null,
       token: 7,
       max_attempts: 4,
       worker_id: null,

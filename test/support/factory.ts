@@ -111,7 +111,6 @@ function jobRow({ state, ...fields }: JobFields): JsonRow & { id: string } {
     attempt: running ? 1 : 0,
     max_attempts: 5,
     snoozes: 0,
-    blockers: 0,
     losses: 0,
     ...fields,
   }
@@ -120,9 +119,8 @@ function jobRow({ state, ...fields }: JobFields): JsonRow & { id: string } {
 /** Inserts a settled job; returns its id. */
 export async function aResult(database: Queryable, fields: ResultFields = {}): Promise<string> {
   const state = fields.state ?? 'succeeded'
-  const { blockers: _, ...job } = jobRow({ worker_id: randomUUID() })
   const row = {
-    ...job,
+    ...jobRow({ worker_id: randomUUID() }),
     settled_at: fromNow(0),
     state,
     error: state === 'succeeded' ? null : { name: 'Error', message: 'boom' },

@@ -77,7 +77,7 @@ begin
       shape.expires_at, p_root_id,
       case when node.node -> 2 = 'null' then (p_plan ->> 'parentId')::uuid
         else coalesce(v_ids[(node.node ->> 2)::integer + 1], p_outer) end,
-      p_workflow_id, coalesce(waiting.blockers, 0), shape.max_attempts, shape.priority, shape.queue, shape.task,
+      p_workflow_id, waiting.blockers, shape.max_attempts, shape.priority, shape.queue, shape.task,
       node.node -> 1,
       shape.options || jsonb_build_object('n', node.number - 1) || case jsonb_typeof(node.node -> 3)
         when 'object' then case when v_errbacks_before > 0 and node.node -> 3 ? 'onError' then
@@ -94,7 +94,7 @@ begin
   )
   select
     array_agg(distinct inserted.queue) filter (where inserted.run_at is not null), min(inserted.run_at),
-    array_agg(inserted.id) filter (where inserted.run_at is null and inserted.blockers = 0)
+    array_agg(inserted.id) filter (where inserted.run_at is null and inserted.blockers is null)
   into opened, earliest, v_empty
   from inserted;
 

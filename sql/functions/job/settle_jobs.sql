@@ -15,7 +15,7 @@
 --                    discarded (failed for good, not an error of the handler)   cancelled
 -- Returns: lost = attempts this worker no longer holds and that are not settled by it either; null for none
 -- Writes:  jobs, results, attempts, dependencies, workflows      Locks: own jobs, and what nodes open or end, in id order
--- Calls:   find_below, replace_node, add_members, advance_dependencies      Called by: work_cycle, complete_attempt
+-- Calls:   lock_settling, replace_node, add_members, advance_dependencies, find_refused      Called by: work_cycle, complete_attempt
 create or replace function celeriac.settle_jobs(
   p_worker_id uuid, p_ids uuid[], p_tokens bigint[], p_values text[], p_others jsonb,
   out lost uuid[]
@@ -34,35 +34,12 @@ declare
   v_count bigint;
   v_nodes uuid[];
   v_ended uuid[];
-  v_below uuid[];
   v_plans text[];
   v_plan text[];
 begin
-  if p_others @? '$[*].node' then
-    select
-      celeriac.find_below(array_agg(node.id) filter (where not node.fails), false)
-        || celeriac.find_below(array_agg(node.id) filter (where node.fails), true)
-    into v_below
-    from (
-      select
-        job.id,
-        other.kind in ('discarded', 'cancelled') or other.kind <> 'succeeded' and job.cancel_requested_at is not null
-          or other.kind = 'errored'
-          and (other."delayMs" is null or job.attempt - job.snoozes - job.losses >= job.max_attempts) as fails
-      from jsonb_to_recordset(p_others) as other (id uuid, kind text, node boolean, "delayMs" double precision)
-      join celeriac.jobs as job on job.id = other.id
-      where other.node
-    ) as node;
-  end if;
   -- order: several statements follow; a cancel or rescue of the same jobs must not meet them half-way.
-  if (cardinality(p_ids) > 0 or v_below is not null) and p_others is not null then
-    perform from celeriac.jobs as job
-    where job.id = any (
-        p_ids || array (select (other ->> 'id')::uuid from jsonb_array_elements(p_others) as other) || v_below
-      )
-      and (job.worker_id = p_worker_id or job.id = any (v_below))
-    order by job.id
-    for update;
+  if p_others is not null and (cardinality(p_ids) > 0 or p_others @? '$[*].node') then
+    perform celeriac.lock_settling(p_worker_id, p_ids, p_others);
   end if;
 
   if cardinality(p_ids) > 0 then
@@ -175,35 +152,8 @@ begin
     perform celeriac.advance_dependencies(v_nodes || v_ended);
   end if;
 
-  -- Rare: an attempt is not lost when the table shows that this very token settled it; then only the answer was. A job
-  -- without a worker is no such sign for a success: rescued ones look the same.
   if v_missing > 0 then
-    select array_agg(sent.id)
-    into lost
-    from (
-      select id, token, 'succeeded' as kind from unnest(p_ids, p_tokens) as done (id, token)
-      union all
-      select other.id, other.token, other.kind
-      from jsonb_to_recordset(p_others) as other (id uuid, token bigint, kind text)
-    ) as sent
-    where not exists (
-        select from celeriac.results as result
-        where result.id = sent.id and result.token = sent.token and result.worker_id = p_worker_id
-      )
-      and not exists (
-        select from celeriac.attempts as attempt
-        where attempt.job_id = sent.id and attempt.token = sent.token and attempt.worker_id = p_worker_id
-          and attempt.outcome = 'retry' and sent.kind = 'errored'
-      )
-      and not exists (
-        select from celeriac.jobs as job
-        where job.id = sent.id and job.worker_id is null
-          and job.token = sent.token + case sent.kind when 'snoozed' then 0 when 'released' then 1 when 'returned' then 1 end
-      )
-      and not (sent.kind = 'replaced' and exists (
-        select from celeriac.job_detail as job
-        where job.id = sent.id and job.token = sent.token and job.options ->> 'join' = 'value'
-      ));
+    lost := celeriac.find_refused(p_worker_id, p_ids, p_tokens, p_others);
   end if;
 end
 $$;

@@ -51,7 +51,19 @@ export async function readInputs(database: Database, ids: readonly string[]): Pr
   const text = String(row?.read_inputs)
   const answer = JSON.parse(text) as { kinds: Inputs['kinds']; edges: EdgeText[] }
   const edges = new Map<string, InputEdge[]>()
-  for (const [child, position, name, join, state, value, error, fallback, either, parent, empty] of answer.edges) {
+  for (const [
+    child,
+    position,
+    name,
+    join,
+    state,
+    value,
+    error,
+    fallback,
+    either,
+    parent,
+    empty,
+  ] of answer.edges) {
     const edge = { position, name, join, state, value, empty, error, fallback, either, parent }
     const known = edges.get(child)
     if (known === undefined) edges.set(child, [edge])
