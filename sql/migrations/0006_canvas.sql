@@ -1,8 +1,8 @@
 -- Why:   jobs may depend on others: a canvas is nodes (jobs) and edges (dependencies), inserted together.
 -- Locks: jobs and results against writers, while the empty indexes are built: a scan of what is there. Nothing in them
 --        matches, so it writes nothing.
--- Old workers: run on. One that settles a node counts its edges all the same; it does not know what a node takes from its
---        parents, so it is given none (claim_jobs compares tasks, and a canvas needs a producer that knows it).
+-- Old workers: run on, and what they settle counts. But they do not know what a node takes from its parents: start no canvas
+--        before the last of them is gone.
 alter table celeriac.jobs
   add column workflow_id uuid,
   add column blockers integer;
