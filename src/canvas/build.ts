@@ -3,7 +3,8 @@ import { flag, refuseUnknown } from '../base/options.ts'
 import { assertSignature, type Bond, BoundSignature, sharedBond } from './bound-signature.ts'
 import type { GroupData, SignatureData } from './data.ts'
 import { memberNameProblem } from './members.ts'
-import type { AnySignature, GroupSignature } from './signature.ts'
+import { endsInGroup } from './opened.ts'
+import type { AnySignature } from './signature.ts'
 import type {
   ChainOf,
   Each,
@@ -15,6 +16,7 @@ import type {
   GroupFrom,
   HeaderResults,
   InputOf,
+  IsHeader,
   LinkedSteps,
   NoOptions,
   SameInput,
@@ -38,7 +40,10 @@ export function chain<const Given extends GivenSteps>(
   ...given: Given & LinkedSteps<Given>
 ): ChainOf<StepsOf<Given>>
 export function chain(...given: readonly unknown[]): unknown {
-  const steps = membersOf(given, 'step')
+  const [first] = given
+  const isOneList = !(first instanceof BoundSignature) && isIterable(first)
+  if (isOneList && given.length > 1) throw notAlone('steps')
+  const steps = membersOf(isOneList ? first : given, 'step')
   const data = { kind: 'chain', steps: Object.freeze(steps.map((step) => step.data)) } as const
   return new BoundSignature(data, sharedBond(steps))
 }
@@ -59,10 +64,9 @@ export function group<const Members extends GivenMembers, const Options extends 
 ): GroupFrom<Members, Options>
 export function group(...given: readonly unknown[]): unknown {
   const [first, options] = given
-  const { data, bond } =
-    given.length === 0 || first instanceof BoundSignature
-      ? groupOf(membersOf(given, 'member'), {})
-      : groupFrom(first, given.length, options)
+  const isOneByOne = given.length === 0 || first instanceof BoundSignature
+  if (!isOneByOne && given.length > 2) throw notAlone('members')
+  const { data, bond } = isOneByOne ? groupOf(given, {}) : groupOf(first, options)
   return new BoundSignature(data, bond)
 }
 
@@ -74,39 +78,48 @@ export function group(...given: readonly unknown[]): unknown {
  * @example await chord([add.s(1, 1), add.s(2, 2)], sum.s()).enqueue() // 6
  */
 export function chord<
-  const Header extends GivenMembers | GroupSignature<never, unknown>,
+  const Header extends GivenMembers | AnySignature,
   Body extends AnySignature,
   const Options extends GroupOptions = NoOptions,
 >(
-  header: Header & SameInput<Header>,
+  header: Header & SameInput<Header> & IsHeader<Header>,
   body: Body & Fits<HeaderResults<Header, FailureOf<Options>>, Body, 'body'>,
   options?: Options,
 ): EndingAs<InputOf<Header>, Body>
 export function chord(header: unknown, body: unknown, options?: unknown): unknown {
   const last = assertSignature(body, 'the body of the chord')
-  const first = header instanceof BoundSignature ? headerOf(header, options) : groupFrom(header, 1, options)
-  const { binding } = sharedBond([new BoundSignature(first.data, first.bond), last])
-  return new BoundSignature({ kind: 'chord', header: first.data, body: last.data }, { binding })
-}
-
-function headerOf(header: BoundSignature, options: unknown): Made {
+  if (!(header instanceof BoundSignature)) return chordOf(groupOf(header, options), last)
   const { data, bond } = header
-  if (data.kind !== 'group') {
-    const problem = `must be a group, or its members; it is a ${data.kind}: chain() lets the body follow it`
-    throw new CeleriacError('CANVAS_INVALID', { path: 'the header of the chord', problem })
-  }
-  return { data: Object.freeze({ ...data, ...groupOptions(options) }), bond }
+  if (data.kind !== 'group') return following(header, last, options)
+  return chordOf({ data: Object.freeze({ ...data, ...groupOptions(options) }), bond }, last)
 }
 
-interface Made {
+/** What a header is made of. */
+interface Header {
   readonly data: GroupData
   readonly bond: Bond
 }
 
-function groupFrom(given: unknown, count: number, options: unknown): Made {
-  if (count > 2) throw notAlone('members')
-  if (isIterable(given)) return groupOf(membersOf([given], 'member'), options)
-  if (typeof given !== 'object' || given === null) return groupOf(membersOf([given], 'member'), options)
+function chordOf({ data, bond }: Header, body: BoundSignature): BoundSignature {
+  const { binding } = sharedBond([new BoundSignature(data, bond), body])
+  return new BoundSignature({ kind: 'chord', header: data, body: body.data }, { binding })
+}
+
+/** What ends in a group may stand for it: the body follows. */
+function following(header: BoundSignature, body: BoundSignature, options: unknown): BoundSignature {
+  const { allowFailures } = groupOptions(options)
+  if (endsInGroup(header.data) && allowFailures === undefined) return header.pipe(body)
+  const problem = `must be a group, or its members; it is a ${header.data.kind}: chain(…) lets the body follow it`
+  throw new CeleriacError('CANVAS_INVALID', { path: 'the header of the chord', problem })
+}
+
+function groupOf(given: unknown, options: unknown): Header {
+  const flags = groupOptions(options)
+  if (isIterable(given) || typeof given !== 'object' || given === null) {
+    const members = membersOf(isIterable(given) ? given : [given], 'member')
+    const data: readonly SignatureData[] = Object.freeze(members.map((member) => member.data))
+    return { data: Object.freeze({ kind: 'group', members: data, ...flags }), bond: sharedBond(members) }
+  }
   const named = Object.entries(given).map(([name, member]): [string, BoundSignature] => {
     const problem = memberNameProblem(name)
     if (problem !== null) throw new CeleriacError('CANVAS_INVALID', { path: 'the group', problem })
@@ -114,16 +127,8 @@ function groupFrom(given: unknown, count: number, options: unknown): Made {
   })
   const members = Object.freeze(Object.fromEntries(named.map(([name, { data }]) => [name, data])))
   return {
-    data: Object.freeze({ kind: 'group', members, ...groupOptions(options) }),
+    data: Object.freeze({ kind: 'group', members, ...flags }),
     bond: sharedBond(named.map(([, member]) => member)),
-  }
-}
-
-function groupOf(members: readonly BoundSignature[], options: unknown): Made {
-  const data: readonly SignatureData[] = Object.freeze(members.map((member) => member.data))
-  return {
-    data: Object.freeze({ kind: 'group', members: data, ...groupOptions(options) }),
-    bond: sharedBond(members),
   }
 }
 
@@ -135,13 +140,9 @@ export function groupOptions(options: unknown): { readonly allowFailures?: true 
   return flag(allowFailures, 'allowFailures') ? { allowFailures: true } : {}
 }
 
-/** Signatures given one by one, or in one iterable, which is read once. */
-function membersOf(given: readonly unknown[], what: 'step' | 'member'): readonly BoundSignature[] {
-  const [first] = given
-  const isOne = !(first instanceof BoundSignature) && isIterable(first)
-  if (isOne && given.length > 1) throw notAlone(`${what}s`)
-  const all = isOne ? first : given
-  return Array.from(all, (one, index) => assertSignature(one, `${what} ${index + 1}`))
+/** Reads an iterable of signatures, once. */
+function membersOf(given: Iterable<unknown>, what: 'step' | 'member'): readonly BoundSignature[] {
+  return Array.from(given, (one, index) => assertSignature(one, `${what} ${index + 1}`))
 }
 
 function notAlone(what: string): CeleriacError<'CANVAS_INVALID'> {

@@ -34,3 +34,19 @@ function membersOpened(members: GroupMembers, open: readonly unknown[]): GroupMe
 export function isPlain({ options, links, errbacks, optional }: CommonData): boolean {
   return options === undefined && links === undefined && errbacks === undefined && optional === undefined
 }
+
+/** Whether its value is what the members of a group give. */
+export function endsInGroup(data: SignatureData): boolean {
+  switch (data.kind) {
+    case 'group':
+      return true
+    case 'chord':
+      return endsInGroup(data.body)
+    case 'chain': {
+      const last = data.steps.at(-1)
+      return last !== undefined && endsInGroup(last)
+    }
+    default:
+      return false
+  }
+}

@@ -40,7 +40,7 @@ export interface Composable<Open, Result, Same> extends AnySignature {
  *
  * Every method returns a new signature. It is never thenable.
  */
-export interface Signature<Open extends readonly unknown[] = readonly unknown[], Result = unknown>
+export interface Signature<Open extends readonly unknown[] = [], Result = unknown>
   extends Composable<Open, Result, Signature<Open, Result>> {
   readonly [TYPES]: SignatureTypes<Open, Result, 'job', false>
   /**
@@ -58,7 +58,7 @@ export interface Signature<Open extends readonly unknown[] = readonly unknown[],
 }
 
 /** A signature that ends in a group: a handle to it gives the results of all members. */
-export interface GroupSignature<Open extends readonly unknown[] = readonly unknown[], Results = unknown>
+export interface GroupSignature<Open extends readonly unknown[] = [], Results = unknown>
   extends Composable<Open, Results, GroupSignature<Open, Results>> {
   readonly [TYPES]: SignatureTypes<Open, Results, 'group', boolean>
   /**
@@ -79,7 +79,7 @@ export interface GroupSignature<Open extends readonly unknown[] = readonly unkno
  * A list of signatures as `group` makes it. In another group it is no member of its own: its members are. With a
  * callback, an error handler or options of its own it is.
  */
-export interface Group<Open extends readonly unknown[] = readonly unknown[], Results = unknown>
+export interface Group<Open extends readonly unknown[] = [], Results = unknown>
   extends GroupSignature<Open, Results> {
   readonly [TYPES]: SignatureTypes<Open, Results, 'group', true>
 }
@@ -92,10 +92,7 @@ export const Signature = {
    * Without an app it can be composed, and enqueued by `app.enqueue(signature)`.
    * @throws {CeleriacError} `CANVAS_INVALID` naming what is wrong and where
    */
-  from<Read extends AnySignature = Signature<readonly unknown[], unknown>>(
-    json: unknown,
-    app?: object,
-  ): Read {
+  from<Read extends AnySignature = Signature<unknown[], unknown>>(json: unknown, app?: object): Read {
     return readSignature(json, app)
   },
 } as const

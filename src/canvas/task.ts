@@ -63,11 +63,13 @@ export interface Task<Args extends readonly unknown[], Result, Returned = Result
 }
 
 /** The one arg that the task can be called with. */
-type OnlyArg<Args extends readonly unknown[]> = Args extends readonly [(infer First)?, ...infer Rest]
-  ? [] extends Rest
-    ? First
-    : DoesNotFit<'map gives one argument, and this task needs more; use starmap', never, Args>
-  : never
+type OnlyArg<Args extends readonly unknown[]> = Args extends readonly []
+  ? DoesNotFit<'map gives one argument, and this task takes none', never, Args>
+  : Args extends readonly [(infer First)?, ...infer Rest]
+    ? [] extends Rest
+      ? First
+      : DoesNotFit<'map gives one argument, and this task needs more; use starmap', never, Args>
+    : never
 
 /** Lets a task be composed. */
 export function canvasTask<Args extends readonly unknown[], Result, Returned>(

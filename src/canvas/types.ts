@@ -171,7 +171,7 @@ type Flattened<
 
 type Member<One, Failure> = One extends Dissolves
   ? ResultOf<One> extends infer Results extends readonly unknown[]
-    ? { [Index in keyof Results]: Results[Index] | Failure }
+    ? OrFailure<Results, Failure>
     : [ResultOf<One> | Failure]
   : [ResultOf<One> | Failure]
 
@@ -196,14 +196,12 @@ type EachOpenOf<One> = One extends unknown ? OpenOf<One> : never
 
 /** The members' own open parameters that fit all of them, rather than an intersection that nobody can read. */
 type Narrowed<All, Each> = [Each extends All ? Each : never] extends [never]
-  ? All extends readonly [infer First]
-    ? [First] extends [never]
-      ? never
-      : [First]
-    : never
+  ? OneThatFits<All>
   : Each extends All
     ? Each
     : never
+
+type OneThatFits<All> = All extends readonly [unknown] ? ([All[0]] extends [never] ? never : [All[0]]) : never
 
 /** `unknown` when the members of a group can take the same input. */
 export type SameInput<Members> = [InputOf<Members>] extends [never]
@@ -236,5 +234,16 @@ export type GroupFrom<Members, Options = NoOptions> = [FailureOf<Options>] exten
 
 /** What a header hands to the body. */
 export type HeaderResults<Header, Failure> = Header extends AnySignature
-  ? ResultOf<Header>
+  ? [Failure] extends [never]
+    ? ResultOf<Header>
+    : OrFailure<ResultOf<Header>, Failure>
   : ResultsOf<Header, Failure>
+
+type OrFailure<Results, Failure> = { [Place in keyof Results]: Results[Place] | Failure }
+
+/** `unknown` for what has members. */
+export type IsHeader<Header> = Header extends AnySignature
+  ? EndOf<Header> extends 'group'
+    ? unknown
+    : DoesNotFit<'a header is a group or its members; chain(…) lets one step follow another', Header, never>
+  : unknown
