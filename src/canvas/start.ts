@@ -48,8 +48,8 @@ export async function startCanvas(
   }
   await context.enqueuer.startWorkflow({ id: head.id, ...planText(plan, ids, head, binding) }, tx ?? null)
   return plan.nodes[plan.output]?.join === undefined
-    ? new JobHandle(head.outputId, context)
-    : new GroupHandle(head.outputId, context)
+    ? new JobHandle(head.outputId, context, head.id)
+    : new GroupHandle(head.outputId, context, head.id)
 }
 
 /** What planning asks about tasks. */

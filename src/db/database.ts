@@ -8,7 +8,7 @@ import { CeleriacError } from '../base/errors.ts'
 import { assertSchemaName } from '../base/names.ts'
 import { connectFailed, type DatabaseInput, isOutcomeUnknown, poolConfig, serverOf } from './connection.ts'
 import { type Client, Connections, type Leak } from './connections.ts'
-import { explain } from './explain.ts'
+import { explain, raised } from './explain.ts'
 import { causeOf, faultOf, isNameLost, isUnanswered } from './fault.ts'
 import { detectPooler, type Pooler } from './pooler.ts'
 import { limitsOf, type SessionLimits } from './session-config.ts'
@@ -134,7 +134,7 @@ export class Database implements Executor {
     } catch (error) {
       // Too late for the transaction of a caller, but not for his next one.
       if (isNameLost(error)) this.#named = false
-      throw error
+      throw raised(error)
     }
   }
 

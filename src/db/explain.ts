@@ -1,5 +1,6 @@
 import type pg from 'pg'
 import { CeleriacError } from '../base/errors.ts'
+import { errorFromPostgres } from '../base/raised.ts'
 import { connectFailed, serverOf } from './connection.ts'
 import { denied } from './denied.ts'
 import { faultOf, sqlStateOf } from './fault.ts'
@@ -32,4 +33,13 @@ export function explain(error: unknown, { config, schema }: Circumstances, unans
   // A server that is out of space or memory answers; its own words say more.
   if (/^53[^3]/.test(state)) return error
   return faultOf(error) === 'connection' ? connectFailed(config, error, unanswered) : error
+}
+
+/** What one of our functions has raised as the error it stands for; any other is returned as it is. */
+export function raised(error: unknown): unknown {
+  const detail = error instanceof Error && 'detail' in error ? error.detail : undefined
+  return (
+    errorFromPostgres(sqlStateOf(error), typeof detail === 'string' ? detail : undefined, { cause: error }) ??
+    error
+  )
 }

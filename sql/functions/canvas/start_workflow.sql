@@ -32,12 +32,14 @@ begin
     v_started := celeriac.insert_nodes(p_plan, v_id, v_root_id, null);
   exception when unique_violation then
     raise exception 'job % exists already', v_output_id
-      using errcode = 'ZC002', hint = 'Leave the id out, or read the job that has it.';
+      using errcode = 'ZC002', hint = 'Leave the id out, or read the job that has it.',
+        detail = json_build_object('jobId', v_output_id)::text;
   end;
   -- Only an id that a caller chose can be that of a settled job.
   if p_plan ? 'givenId' and (select count(*) from celeriac.results as result where result.id = v_output_id and result.settled_at <> celeriac.clock()) > 0 then
     raise exception 'job % exists already', v_output_id
-      using errcode = 'ZC002', hint = 'Leave the id out, or read the job that has it.';
+      using errcode = 'ZC002', hint = 'Leave the id out, or read the job that has it.',
+        detail = json_build_object('jobId', v_output_id)::text;
   end if;
 
   earliest := extract(epoch from coalesce(v_started.earliest, celeriac.clock())) * 1000000;
