@@ -4,7 +4,7 @@ import { OWN_JSON } from '../base/json-encode.ts'
 import { preview } from '../base/text.ts'
 import type { TransactionInput } from '../db/transaction.ts'
 import type { JobHandle } from '../job/handle.ts'
-import { callsOf, mergeOptions } from '../job/task.ts'
+import { mergeOptions } from '../job/task.ts'
 import type { CallOptions } from '../task/options.ts'
 import { bindingOf, type CanvasBinding } from './binding.ts'
 import type { CommonData, SignatureData, TaskData } from './data.ts'
@@ -12,8 +12,9 @@ import { describe } from './describe.ts'
 import { dataFromJson } from './from-json.ts'
 import type { GroupHandle } from './group-handle.ts'
 import { dataToJson, type SignatureJson } from './json.ts'
-import { isPlain, opened } from './opened.ts'
+import { opened } from './opened.ts'
 import { checkedOptions } from './options.ts'
+import { isBare } from './plan-parts.ts'
 import type { AnySignature } from './signature.ts'
 import { snapshot } from './snapshot.ts'
 import { startCanvas } from './start.ts'
@@ -53,14 +54,14 @@ export class BoundSignature {
   async enqueue(...open: unknown[]): Promise<JobHandle | GroupHandle> {
     const { binding, tx } = this.#bond
     if (binding === undefined) throw new CeleriacError('CANVAS_UNBOUND', { signature: this.toString() })
-    return enqueueData(this.data, open, binding, tx === undefined ? {} : { tx })
+    return startCanvas(this.data, open, binding, tx === undefined ? {} : { tx })
   }
 
   pipe(next: unknown): BoundSignature {
     const step = assertSignature(next, 'the next step')
     const { data } = this
     const { binding } = sharedBond([this, step])
-    const steps = data.kind === 'chain' && isPlain(data) ? [...data.steps, step.data] : [data, step.data]
+    const steps = data.kind === 'chain' && isBare(data) ? [...data.steps, step.data] : [data, step.data]
     return new BoundSignature({ kind: 'chain', steps: Object.freeze(steps) }, { binding })
   }
 
@@ -83,9 +84,8 @@ export class BoundSignature {
     const { binding, tx: before } = this.#bond
     const own = 'task' in data ? binding?.registry.get(data.task)?.options : undefined
     const { tx = before, ...rest } = mergeOptions(data.options ?? {}, options)
-    const checked = checkedOptions({ ...rest }, own)
-    const given = Object.keys(checked).length > 0 && { options: checked }
-    return new BoundSignature({ ...data, ...given }, { binding, tx })
+    // Even without any: what has options of its own does not dissolve in what holds it.
+    return new BoundSignature({ ...data, options: checkedOptions(rest, own) }, { binding, tx })
   }
 
   optional(value: unknown): BoundSignature {
@@ -132,19 +132,6 @@ export function typed<S extends AnySignature>(data: SignatureData, bond: Bond): 
 export function readSignature<S extends AnySignature>(json: unknown, app: object | undefined): S {
   const binding = app === undefined ? undefined : assertApp(app)
   return typed(dataFromJson(parsed(json), binding?.context.codec), { binding })
-}
-
-/** Enqueues a signature's data; a single task goes the way of `task.enqueue`. */
-export function enqueueData(
-  data: SignatureData,
-  open: readonly unknown[],
-  binding: CanvasBinding,
-  options: CallOptions,
-): Promise<JobHandle | GroupHandle> {
-  if (data.kind !== 'task' || !isSingle(data)) return startCanvas(data, open, binding, options)
-  const { task, args, immutable } = data
-  const all = immutable === true ? args : [...open, ...args]
-  return callsOf(binding.definition(task), { ...data.options, ...options }, binding.context).enqueue(...all)
 }
 
 /** @throws {CeleriacError} `CANVAS_INVALID` for anything that is no signature, with what was meant. */
@@ -218,6 +205,3 @@ function taskOnly(data: SignatureData): TaskData {
 function withOne<Data extends SignatureData>(list: readonly Data[] = [], one: Data): readonly Data[] {
   return list.some((other) => isDeepStrictEqual(other, one)) ? list : Object.freeze([...list, one])
 }
-
-const isSingle = ({ links, errbacks, optional }: TaskData) =>
-  links === undefined && errbacks === undefined && optional === undefined

@@ -1,4 +1,4 @@
-import type { CommonData, GroupMembers, SignatureData } from './data.ts'
+import type { GroupMembers, SignatureData } from './data.ts'
 import { isList } from './json.ts'
 
 /** Puts args in front: of a chain's first step, of each member of a group or of a chord's header. */
@@ -28,11 +28,6 @@ function membersOpened(members: GroupMembers, open: readonly unknown[]): GroupMe
   return Object.freeze(
     Object.fromEntries(Object.entries(members).map(([name, member]) => [name, opened(member, open)])),
   )
-}
-
-/** Whether it carries nothing of its own, so that it may dissolve in what holds it. */
-export function isPlain({ options, links, errbacks, optional }: CommonData): boolean {
-  return options === undefined && links === undefined && errbacks === undefined && optional === undefined
 }
 
 /** Whether its value is what the members of a group give. */

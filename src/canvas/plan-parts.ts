@@ -42,7 +42,7 @@ export function isList({ members }: GroupData): boolean {
 }
 
 /** Whether nothing is said of a part as a whole. */
-function isBare({ options, links, errbacks, optional }: SignatureData): boolean {
+export function isBare({ options, links, errbacks, optional }: SignatureData): boolean {
   return options === undefined && links === undefined && errbacks === undefined && optional === undefined
 }
 
