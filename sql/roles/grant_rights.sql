@@ -96,7 +96,7 @@ begin
       -- parts of those that read or change a whole canvas
       ('find_workflow_id', 'plain', ''),
       ('find_rerun', 'plain', ''),
-      ('restore_nodes', 'plain', ''),
+      ('undo_additions', 'plain', ''),
       -- what workers do
       ('find_below', 'plain', 'worker'),
       ('find_refused', 'plain', 'worker'),

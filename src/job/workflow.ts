@@ -100,7 +100,7 @@ export class Workflow {
     const done = await rerunJobs(this.#context.database, ids)
     const unknown = done.find(({ outcome }) => outcome === 'unknown')
     if (unknown !== undefined) throw new CeleriacError('JOB_UNKNOWN', { jobId: unknown.jobId })
-    return done.filter(({ outcome }) => outcome === 'retried').length
+    return done.filter(({ outcome, isJob }) => outcome === 'retried' && isJob).length
   }
 
   async #row(): Promise<WorkflowRow> {

@@ -176,6 +176,35 @@ describe('rerun_jobs', () => {
     }
   })
 
+  test('loses no count when members end, or fail, at the same moment', { timeout: 30_000 }, async () => {
+    for (let round = 0; round < 25; round += 1) {
+      const canvas = await aCanvas(database, {
+        a: {},
+        b: {},
+        x: {},
+        all: { join: 'list', after: ['a', 'b', 'x'], parent: null },
+        body: { after: ['all'] },
+      })
+      await canvas.end('a', FAILS)
+      const again = async (name: string): Promise<void> => {
+        for (;;) {
+          const refused = await rerun(canvas.ids[name]).catch((error: unknown) => error)
+          if (!(refused instanceof Error)) return
+          expect(refused).toMatchObject({ code: expect.stringMatching(/^(ZC003|40P01)$/) })
+        }
+      }
+      const fails = round % 2 === 1
+      await Promise.all([again('a'), canvas.end('b'), canvas.end('x', fails ? FAILS : 'x')])
+      await canvas.end('a')
+      if (fails) {
+        await again('x')
+        await canvas.end('x')
+      }
+      await canvas.end('body')
+      expect(await canvas.states()).toMatchObject({ all: 'succeeded', body: 'succeeded' })
+    }
+  })
+
   test('runs once however many ask at the same time', async () => {
     const canvas = await aCanvas(database, CHAIN)
     await canvas.end('a', FAILS)

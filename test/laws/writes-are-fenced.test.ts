@@ -28,7 +28,8 @@ const UNORDERED: Readonly<Record<string, string>> = {
   'rerun_jobs: update jobs': LOCKED_BEFORE,
   'rerun_jobs: update jobs #2': LOCKED_BEFORE,
   'rerun_jobs: delete results': LOCKED_BEFORE,
-  'restore_nodes: update jobs': LOCKED_BEFORE,
+  'undo_additions: update jobs': LOCKED_BEFORE,
+  'undo_additions: update results': 'settled jobs of handlers that run again, under the locks of those',
   'fail_below: update results':
     'joins that failed before: whoever ends their members does it under the lock of those',
   'drop_values: update results': 'values of settled nodes, by whoever settles the last that needed them',

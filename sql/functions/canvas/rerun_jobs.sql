@@ -1,13 +1,14 @@
--- celeriac.rerun_jobs(uuid[]) → setof (job_id uuid, outcome text)
+-- celeriac.rerun_jobs(uuid[]) → setof (job_id uuid, outcome text, is_job boolean)
 -- Runs jobs again, with everything that follows from them in a canvas: all of it goes back and waits, and what waits for
 -- nothing is due now. Values from before are taken as they are. Jobs that are no nodes are retried.
--- Returns: a row per distinct id and per job that goes back; outcome = retried, running (nothing changed), unknown
+-- Returns: a row per distinct id and per job that goes back; outcome = retried, running (nothing changed), unknown;
+--          is_job = a worker runs it, which none does with a group
 -- Raises:  ZC003 WORKFLOW_BUSY when something that follows runs, may run, or has just been settled; nothing has changed then
 -- Writes:  jobs, results, dependencies
 -- Locks:   the jobs, what follows, and what that waits for, in id order; then results likewise
--- Calls:   find_rerun, restore_nodes, advance_dependencies, wake_workers      Called by: retry_jobs, src/db/calls/workflow-verbs.ts
+-- Calls:   find_rerun, undo_additions, advance_dependencies, wake_workers      Called by: retry_jobs, src/db/calls/workflow-verbs.ts
 create or replace function celeriac.rerun_jobs(p_ids uuid[])
-returns table (job_id uuid, outcome text)
+returns table (job_id uuid, outcome text, is_job boolean)
 language plpgsql
 set jit = off
 -- planner: by primary key, and edge by edge, whatever the statistics say.
@@ -74,9 +75,7 @@ begin
         detail = json_build_object('jobId', p_ids[1], 'busyId', v_busy.id, 'problem', v_busy.problem)::text;
   end if;
 
-  if v_again.replaced is not null then
-    perform celeriac.restore_nodes(v_again.replaced);
-  end if;
+  perform celeriac.undo_additions(v_again.settled, coalesce(v_again.replaced, '{}'));
   delete from celeriac.results as result where result.id = any (v_again.settled);
   update celeriac.dependencies as edge
   set counted = false
@@ -120,14 +119,12 @@ begin
     given.id,
     case
       when given.id = any (v_hurried) or given.id = any (v_returned) then 'retried'
-      when exists (select from celeriac.jobs as job where job.id = given.id) then 'running'
+      when job.id is not null then 'running'
       else 'unknown'
-    end
-  from (
-    select id from unnest(p_ids) as id
-    union
-    select job.id from celeriac.jobs as job where job.id = any (v_returned) and (job.options is null or not job.options ? 'join')
-  ) as given;
+    end,
+    job.id is null or job.options is null or not job.options ? 'join'
+  from (select distinct id from unnest(p_ids || v_returned) as id) as given
+  left join celeriac.job_detail as job on job.id = given.id and (given.id = any (v_returned) or job.settled_at is null);
 end
 $$;
 comment on function celeriac.rerun_jobs(uuid[]) is 'Runs jobs again, with everything that follows from them in a canvas: all of it goes back and waits, and what waits for nothing is due now.';

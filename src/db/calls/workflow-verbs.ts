@@ -13,15 +13,22 @@ export async function cancelWorkflow(
   return rows.map((row) => ({ jobId: row.job_id as string, outcome: row.outcome as CancelOutcome }))
 }
 
+/** What became of one node. */
+export interface Rerun extends VerbOutcome<RetryOutcome> {
+  /** False for a group. */
+  readonly isJob: boolean
+}
+
 /**
  * Runs nodes again, with everything that follows from them; see `sql/functions/canvas/rerun_jobs.sql`.
  *
  * @throws {CeleriacError} `WORKFLOW_BUSY` when some of that is under way
  */
-export async function rerunJobs(
-  database: Database,
-  ids: readonly string[],
-): Promise<VerbOutcome<RetryOutcome>[]> {
+export async function rerunJobs(database: Database, ids: readonly string[]): Promise<Rerun[]> {
   const rows = await database.call('rerun_jobs', [plainArray(ids)])
-  return rows.map((row) => ({ jobId: row.job_id as string, outcome: row.outcome as RetryOutcome }))
+  return rows.map((row) => ({
+    jobId: row.job_id as string,
+    outcome: row.outcome as RetryOutcome,
+    isJob: row.is_job === true,
+  }))
 }
