@@ -165,11 +165,10 @@ describe.skipIf(reason !== null)(
 
     test('leave functions to doctor that it does not take for drift', async () => {
       await migrate({ database: database.url })
-      const [row] = await database.query(
-        `select count(*)::int as n from pg_proc
-        where pronamespace = 'celeriac'::regnamespace and proname = 'register_worker'`,
+      // What a version before it called, under a parameter list of its own.
+      await database.query(
+        `create function celeriac.register_worker(p_id uuid) returns void language sql as 'select'`,
       )
-      expect(row).toEqual({ n: 2 })
       const { stdout } = await cli(['doctor', '--json'], { env: { DATABASE_URL: database.url } })
       const { checks } = JSON.parse(stdout) as { checks: { check: string }[] }
       expect(checks.filter(({ check }) => check === 'drift')).toEqual([
