@@ -10,13 +10,12 @@ import type { Inputs } from '../db/calls/read-inputs.ts'
  */
 export function assemble(id: string, inputs: Inputs): unknown {
   const edges = inputs.edges.get(id) ?? []
-  const kind = inputs.kinds[id]
-  if (kind === 'list') return edges.map((edge) => inputOf(id, edge, inputs))
-  if (kind === 'object') {
+  const [first] = edges
+  if (first === undefined) return inputs.kinds[id] === 'object' ? {} : inputs.kinds[id] === 'list' ? [] : null
+  if (first.name !== null) {
     return Object.fromEntries(edges.map((edge) => [edge.name ?? '', inputOf(id, edge, inputs)]))
   }
-  const [edge] = edges
-  return edge === undefined ? null : inputOf(id, edge, inputs)
+  return first.position === null ? inputOf(id, first, inputs) : edges.map((edge) => inputOf(id, edge, inputs))
 }
 
 type Edge = NonNullable<ReturnType<Inputs['edges']['get']>>[number]

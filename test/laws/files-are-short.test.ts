@@ -31,7 +31,7 @@ describe('files are short', () => {
   test('a function in SQL fits on a page or two', () => {
     const long = filesOf('sql/functions', '.sql')
       .map(({ path, text }) => ({ path, lines: text.split('\n').length - 1 }))
-      .filter(({ lines }) => lines > 160)
+      .filter(({ lines }) => lines > 170)
     expect(long).toEqual([])
   })
 })

@@ -9,10 +9,10 @@
 create or replace function celeriac.advance_dependencies(p_ids uuid[], p_joins uuid[] default null)
 returns void
 language plpgsql
+set plan_cache_mode = force_generic_plan
 set jit = off
 -- planner: edge by edge and job by job, whatever the statistics say.
 set enable_seqscan = off
-set enable_hashjoin = off
 set enable_mergejoin = off
 as $$
 declare
@@ -75,7 +75,8 @@ begin
             )
           end
       from tally
-      where job.id = tally.child_id and job.run_at is null and job.worker_id is null
+      -- planner: the jobs are looked up first, whatever the statistics say.
+      where job.id = any (array (select tally.child_id from tally)) and job.id = tally.child_id and job.run_at is null and job.worker_id is null
       returning job.id, job.queue, job.run_at, job.blockers
     )
     select

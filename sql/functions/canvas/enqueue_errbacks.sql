@@ -7,6 +7,7 @@
 create or replace function celeriac.enqueue_errbacks(p_ids uuid[], p_fallen uuid[], p_own boolean[], p_errors jsonb)
 returns void
 language plpgsql
+set plan_cache_mode = force_generic_plan
 set jit = off
 set enable_seqscan = off
 as $$
@@ -21,8 +22,10 @@ begin
       union all
       select id, own from unnest(p_fallen, p_own) as fallen (id, own) where own
     ) as node
-    join celeriac.results as result on result.id = node.id
-    where result.settled_at = v_now and result.state = 'failed' and result.options ? 'onError'
+    cross join lateral (
+      select * from celeriac.results as result where result.id = node.id and result.settled_at = v_now offset 0
+    ) as result
+    where result.state = 'failed' and result.options ? 'onError'
   ), called as (
     select
       failed.id as node_id, failed.root_id, failed.workflow_id, failed.options ->> 'join' as kind,

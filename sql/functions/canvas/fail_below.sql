@@ -11,10 +11,10 @@
 create or replace function celeriac.fail_below(p_ids uuid[])
 returns uuid[]
 language plpgsql
+set plan_cache_mode = force_generic_plan
 set jit = off
--- planner: as in advance_dependencies.
+-- planner: edge by edge and job by job, whatever the statistics say; offset 0 keeps it from joining in another order.
 set enable_seqscan = off
-set enable_hashjoin = off
 set enable_mergejoin = off
 as $$
 declare
@@ -37,15 +37,19 @@ begin
     where result.id = any (p_ids) and result.settled_at = v_now
   ), fallen (id, origin, origin_n, state, own) as (
     select child.* from ended
-    join celeriac.dependencies as edge on edge.parent_id = ended.id and not edge.either
-    join celeriac.jobs as job on job.id = edge.child_id
+    cross join lateral (
+      select * from celeriac.dependencies as edge where edge.parent_id = ended.id and not edge.either offset 0
+    ) as edge
+    cross join lateral (select * from celeriac.jobs as job where job.id = edge.child_id offset 0) as job
     cross join lateral (
       select * from celeriac.fallen_child(job.id, job.options, ended.id, ended.n, ended.state)
     ) as child
     union
     select child.* from fallen
-    join celeriac.dependencies as edge on edge.parent_id = fallen.id and not edge.either
-    join celeriac.jobs as job on job.id = edge.child_id
+    cross join lateral (
+      select * from celeriac.dependencies as edge where edge.parent_id = fallen.id and not edge.either offset 0
+    ) as edge
+    cross join lateral (select * from celeriac.jobs as job where job.id = edge.child_id offset 0) as job
     cross join lateral (
       select * from celeriac.fallen_child(job.id, job.options, fallen.origin, fallen.origin_n, fallen.state)
     ) as child
@@ -69,7 +73,7 @@ begin
     from (
       select fallen.id::text as id, job.options ->> 'join' as kind, failed.members, failed.cause
       from unnest(v_ids, v_inside) as fallen (id, own)
-      join celeriac.jobs as job on job.id = fallen.id
+      cross join lateral (select * from celeriac.jobs as job where job.id = fallen.id offset 0) as job
       cross join lateral (
         select
           jsonb_agg(member.id order by member.position, member.name) as members,
@@ -101,12 +105,15 @@ begin
       and (v_ids is null or edge.child_id <> all (v_ids))
     group by edge.child_id
   ) as late
-  where result.id = late.child_id and result.error ? 'failedIds';
+  where result.id = any (array (
+      select edge.child_id from celeriac.dependencies as edge where edge.parent_id = any (p_ids || v_ids) and edge.into_join
+    ))
+    and result.id = late.child_id and result.error ? 'failedIds';
 
   with removed as (
     delete from celeriac.jobs as job
     using unnest(v_ids, v_origins, v_states, v_inside) as fallen (id, origin, state, own)
-    where job.id = fallen.id
+    where job.id = any (v_ids) and job.id = fallen.id
     returning job.*, fallen.origin, fallen.state, fallen.own
   )
   insert into celeriac.results (

@@ -6,10 +6,9 @@
 create or replace function celeriac.find_below(p_ids uuid[], p_all boolean)
 returns uuid[]
 language plpgsql stable
--- planner: edge by edge, whatever the statistics say.
+set plan_cache_mode = force_generic_plan
+-- planner: edge by edge, whatever the statistics say; offset 0 keeps it from joining in another order.
 set enable_seqscan = off
-set enable_hashjoin = off
-set enable_mergejoin = off
 as $$
 begin
   return (
@@ -18,7 +17,9 @@ begin
       union
       select edge.child_id, edge.into_join
       from below
-      join celeriac.dependencies as edge on edge.parent_id = below.child_id
+      cross join lateral (
+        select * from celeriac.dependencies as edge where edge.parent_id = below.child_id offset 0
+      ) as edge
       where p_all or below.into_join
     )
     select array_agg(below.child_id) from below

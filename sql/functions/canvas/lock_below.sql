@@ -5,6 +5,7 @@
 create or replace function celeriac.lock_below(p_ids uuid[])
 returns boolean
 language plpgsql
+set plan_cache_mode = force_generic_plan
 set enable_seqscan = off
 as $$
 declare

@@ -24,7 +24,8 @@ begin
   end if;
   if v_node then
     perform celeriac.settle_jobs(p_worker_id, '{}', '{}', '{}', jsonb_build_array(jsonb_build_object(
-      'id', p_id, 'token', p_token, 'kind', 'succeeded', 'node', true, 'value', p_value::jsonb)));
+      'id', p_id, 'token', p_token, 'kind', 'succeeded', 'node', true, 'value', p_value::jsonb,
+      'nothing', case when p_value is null then true end)));
   else
     perform celeriac.settle_jobs(p_worker_id, array[p_id], array[p_token], array[p_value], null);
   end if;

@@ -1,9 +1,11 @@
--- celeriac.lock_settling(uuid, uuid[], jsonb) → void
--- Locks whatever a settling may touch, in one go and in id order: the worker's own jobs, and what nodes among them open or end.
+-- celeriac.lock_settling(uuid, uuid[], jsonb) → uuid[]
+-- Sees to it that everything a settling may touch is locked in id order: the worker's own jobs, and what nodes among them open or
+-- end. Own jobs are locked by being settled, in their order; only what stands between them has to be locked beforehand.
 -- Args:    as settle_jobs
+-- Returns: what is below nodes and behind all own jobs: to be locked once those are settled; null for none
 -- Writes:  nothing      Locks: jobs in id order      Calls: find_below      Called by: settle_jobs
 create or replace function celeriac.lock_settling(p_worker_id uuid, p_ids uuid[], p_others jsonb)
-returns void
+returns uuid[]
 language plpgsql
 set plan_cache_mode = force_generic_plan
 set jit = off
@@ -13,6 +15,7 @@ set enable_mergejoin = off
 as $$
 declare
   v_below uuid[];
+  v_own uuid[] := p_ids || array (select (other ->> 'id')::uuid from jsonb_array_elements(p_others) as other);
 begin
   if p_others @? '$[*].node' then
     select
@@ -26,17 +29,22 @@ begin
           or other.kind = 'errored'
           and (other."delayMs" is null or job.attempt - job.snoozes - job.losses >= job.max_attempts) as fails
       from jsonb_to_recordset(p_others) as other (id uuid, kind text, node boolean, "delayMs" double precision)
-      join celeriac.jobs as job on job.id = other.id
+      -- planner: as in settle_jobs.
+      cross join lateral (select job.* from celeriac.jobs as job where job.id = other.id limit 1) as job
       where other.node
     ) as node;
   end if;
+  -- Ids ascend, so what waits for a job mostly comes after it. Locking a row writes it: it is done only where it has to be.
+  if (cardinality(p_ids) = 0 or cardinality(p_ids) = cardinality(v_own))
+    and (select max(id::text) from unnest(v_own) as id) < (select min(id::text) from unnest(v_below) as id)
+  then
+    return v_below;
+  end if;
   perform from celeriac.jobs as job
-  where job.id = any (
-      p_ids || array (select (other ->> 'id')::uuid from jsonb_array_elements(p_others) as other) || v_below
-    )
-    and (job.worker_id = p_worker_id or job.id = any (v_below))
+  where job.id = any (v_own || v_below) and (job.worker_id = p_worker_id or job.id = any (v_below))
   order by job.id
   for update;
+  return null;
 end
 $$;
-comment on function celeriac.lock_settling(uuid, uuid[], jsonb) is 'Locks whatever a settling may touch, in one go and in id order: the worker''s own jobs, and what nodes among them open or end.';
+comment on function celeriac.lock_settling(uuid, uuid[], jsonb) is 'Sees to it that everything a settling may touch is locked in id order: the worker''s own jobs, and what nodes among them open or end.';

@@ -4,9 +4,9 @@
 --   succeeded jobs become results · failed attempts are recorded · jobs that run again go back · the rest become results
 --   · nodes of a canvas are replaced, or get company · what waited for nodes is opened, or ended
 -- Args:    p_ids, p_tokens, p_values  succeeded attempts; a value is JSON text or null
---          p_others  [{id, token, kind, node?, error?, delayMs?, reason?, value?, plan?}, …] where node says that it is one of
+--          p_others  [{id, token, kind, node?, error?, delayMs?, reason?, value?, nothing?, plan?}, …] where node says that it is one of
 --                    a canvas, and kind is
---                    succeeded (a node; plan = members it adds to its group)
+--                    succeeded (a node, with value or nothing; plan = members it adds to its group)
 --                    replaced  (it ends as what plan comes to; see insert_nodes)
 --                    errored   (a thrown error; delayMs null = never again; attempts left are counted here)
 --                    snoozed   (again after delayMs, not charged)
@@ -34,12 +34,13 @@ declare
   v_count bigint;
   v_nodes uuid[];
   v_ended uuid[];
+  v_below uuid[];
   v_plans text[];
   v_plan text[];
 begin
   -- order: several statements follow; a cancel or rescue of the same jobs must not meet them half-way.
   if p_others is not null and (cardinality(p_ids) > 0 or p_others @? '$[*].node') then
-    perform celeriac.lock_settling(p_worker_id, p_ids, p_others);
+    v_below := celeriac.lock_settling(p_worker_id, p_ids, p_others);
   end if;
 
   if cardinality(p_ids) > 0 then
@@ -71,7 +72,9 @@ begin
   if p_others is not null then
     with mine as materialized (
       select
-        job.*, other.error, other.reason, other.kind, other.value, other.plan,
+        job.*, other.error, other.reason, other.kind, other.plan,
+        -- A value that is null is not the same as none.
+        case when other.nothing is null then coalesce(other.value, 'null') end as value,
         coalesce(other."delayMs", 0) * interval '1 millisecond' as delay,
         case
           when other.kind = 'succeeded' then 'succeeded'
@@ -82,13 +85,19 @@ begin
           when other.kind = 'cancelled' or job.cancel_requested_at is not null then 'cancelled'
           else 'pending'
         end::celeriac.job_state as next_state
-      from jsonb_to_recordset(p_others) as other (
-        id uuid, token bigint, kind text, error jsonb, "delayMs" double precision, reason text, value jsonb, plan jsonb
-      )
-      join celeriac.jobs as job on job.id = other.id
+      from (
+        select * from jsonb_to_recordset(p_others) as other (
+          id uuid, token bigint, kind text, error jsonb, "delayMs" double precision, reason text, value jsonb, nothing boolean, plan jsonb
+        )
+        order by other.id
+      ) as other
+      -- planner: each is looked up; with statistics of an empty table it would rather walk all jobs once for each.
+      cross join lateral (
+        select job.* from celeriac.jobs as job
+        where job.id = other.id and job.token = other.token and job.worker_id = p_worker_id
+        order by job.id for update
+      ) as job
       where job.token = other.token and job.worker_id = p_worker_id
-      order by job.id
-      for update of job
     ), recorded as (
       insert into celeriac.attempts (job_id, attempt, token, outcome, worker_id, claimed_at, ended_at, retry_at, error)
       select
@@ -136,6 +145,7 @@ begin
     from mine;
     v_missing := v_missing + jsonb_array_length(p_others) - v_count;
 
+    perform from celeriac.jobs as job where job.id = any (v_below) order by job.id for update;
     -- Rare, and each is a canvas of its own.
     if v_plans is not null then
       foreach v_plan slice 1 in array v_plans loop

@@ -22,7 +22,8 @@ export interface InputEdge {
 
 /** What nodes take from their parents, and joins on the way from theirs. */
 export interface Inputs {
-  readonly kinds: Readonly<Record<string, 'list' | 'object' | 'value'>>
+  /** What joins without members are; of others the edges tell. */
+  readonly kinds: Readonly<Record<string, 'list' | 'object'>>
   /** By the id of the child; in the order of positions. */
   readonly edges: ReadonlyMap<string, readonly InputEdge[]>
   /** Length of what was read, in characters. */

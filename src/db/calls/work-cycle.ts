@@ -110,7 +110,7 @@ type Answer = readonly [
 function otherText({ value, plan, ...other }: OtherOutcome): string {
   const text = JSON.stringify(other)
   if (value === undefined && plan === undefined) return text
-  return `${text.slice(0, -1)}${value == null ? '' : `,"value":${value}`}${plan == null ? '' : `,"plan":${plan}`}}`
+  return `${text.slice(0, -1)}${value == null ? ',"nothing":true' : `,"value":${value}`}${plan == null ? '' : `,"plan":${plan}`}}`
 }
 
 /** Settles what a worker has finished and claims what it may run next, in one call. */
