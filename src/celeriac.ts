@@ -5,7 +5,7 @@ import { CeleriacError } from './base/errors.ts'
 import { assertJobId } from './base/ids.ts'
 import { assertTaskName } from './base/names.ts'
 import { integer } from './base/options.ts'
-import { bindApp, type CanvasBinding } from './canvas/binding.ts'
+import { bindApp, type CanvasBinding, releaseApp } from './canvas/binding.ts'
 import { BoundSignature } from './canvas/bound-signature.ts'
 import { GroupHandle } from './canvas/group-handle.ts'
 import { joinedValue } from './canvas/joined.ts'
@@ -343,6 +343,7 @@ export class Celeriac implements AsyncDisposable {
   }
 
   async #stop(): Promise<void> {
+    releaseApp(this)
     await Promise.all([...this.#workers].map((worker) => worker[Symbol.asyncDispose]()))
     await this.#context.enqueuer.stop()
     await this.#waker.stop()
@@ -385,9 +386,11 @@ export class Celeriac implements AsyncDisposable {
 }
 
 /** What goes with a signature: its open args, which may be left out when there are none. */
-type OpenArgs<Open> = [] extends Open
-  ? [args?: Open, options?: CallOptions]
-  : [args: Open, options?: CallOptions]
+type OpenArgs<Open> = [Open] extends [never]
+  ? [args?: readonly unknown[], options?: CallOptions]
+  : [] extends Open
+    ? [args?: Open, options?: CallOptions]
+    : [args: Open, options?: CallOptions]
 
 /** A tuple that may be spread into parameters. */
 type Spread<Value> = Value extends readonly [...infer Items] ? Items : never

@@ -6,13 +6,13 @@ import type { TransactionInput } from '../db/transaction.ts'
 import type { JobHandle } from '../job/handle.ts'
 import { mergeOptions } from '../job/task.ts'
 import type { CallOptions } from '../task/options.ts'
-import { bindingOf, type CanvasBinding } from './binding.ts'
+import { bindingOf, type CanvasBinding, onlyBinding } from './binding.ts'
 import type { CommonData, SignatureData, TaskData } from './data.ts'
 import { describe } from './describe.ts'
 import { dataFromJson } from './from-json.ts'
 import type { GroupHandle } from './group-handle.ts'
 import { dataToJson, type SignatureJson } from './json.ts'
-import { opened } from './opened.ts'
+import { isTaskless, opened } from './opened.ts'
 import { checkedOptions } from './options.ts'
 import { isBare } from './plan-parts.ts'
 import type { AnySignature } from './signature.ts'
@@ -52,7 +52,7 @@ export class BoundSignature {
   }
 
   async enqueue(...open: unknown[]): Promise<JobHandle | GroupHandle> {
-    const { binding, tx } = this.#bond
+    const { binding = onlyBindingOf(this.data), tx } = this.#bond
     if (binding === undefined) throw new CeleriacError('CANVAS_UNBOUND', { signature: this.toString() })
     return startCanvas(this.data, open, binding, tx === undefined ? {} : { tx })
   }
@@ -129,7 +129,7 @@ export function typed<S extends AnySignature>(data: SignatureData, bond: Bond): 
 }
 
 /** Reads a signature from JSON or its text. */
-export function readSignature<S extends AnySignature>(json: unknown, app: object | undefined): S {
+export function readSignature<S extends AnySignature>(json: unknown, app?: object): S {
   const binding = app === undefined ? undefined : assertApp(app)
   return typed(dataFromJson(parsed(json), binding?.context.codec), { binding })
 }
@@ -169,6 +169,11 @@ export function sharedBond(parts: readonly BoundSignature[]): Bond {
     binding ??= other
   }
   return { binding }
+}
+
+/** A group of a list that happens to be empty has no task to tell its app by: where there is one app only, it is that. */
+function onlyBindingOf(data: SignatureData): CanvasBinding | undefined {
+  return isTaskless(data) ? onlyBinding() : undefined
 }
 
 function assertApp(app: object): CanvasBinding {

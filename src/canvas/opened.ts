@@ -45,3 +45,17 @@ export function endsInGroup(data: SignatureData): boolean {
       return false
   }
 }
+
+/** Whether no task is in it, as in a group of an empty list. */
+export function isTaskless(data: SignatureData): boolean {
+  switch (data.kind) {
+    case 'chain':
+      return data.steps.every(isTaskless)
+    case 'group':
+      return Object.values(data.members).every(isTaskless)
+    case 'chord':
+      return isTaskless(data.header) && isTaskless(data.body)
+    default:
+      return false
+  }
+}

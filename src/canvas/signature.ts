@@ -50,7 +50,10 @@ export interface Signature<Open extends readonly unknown[] = [], Result = unknow
    * @throws {CeleriacError} as `task.enqueue`; `CANVAS_…`
    */
   enqueue(...open: Open): Promise<JobHandle<Result>>
-  /** The same, but when it fails `value` stands for its value and what follows goes on. */
+  /**
+   * The same, but what follows goes on when it fails, with `value` in place of its value. A handle to it still tells of
+   * the failure; one to a group that it is a member of gives `value`.
+   */
   optional<Value>(value: Value): Signature<Open, Result | Value>
   /** A copy; with the open parameters it is complete. */
   clone(): Signature<Open, Result>
@@ -68,7 +71,10 @@ export interface GroupSignature<Open extends readonly unknown[] = [], Results = 
    * @throws {CeleriacError} as `task.enqueue`; `CANVAS_…`
    */
   enqueue(...open: Open): Promise<GroupHandle<Results>>
-  /** The same, but when it fails `value` stands for its value and what follows goes on. */
+  /**
+   * The same, but what follows goes on when it fails, with `value` in place of its value. A handle to it still tells of
+   * the failure; one to a group that it is a member of gives `value`.
+   */
   optional<Value>(value: Value): GroupSignature<Open, Results | Value>
   /** A copy; with the open parameters it is complete. */
   clone(): GroupSignature<Open, Results>
@@ -84,15 +90,18 @@ export interface Group<Open extends readonly unknown[] = [], Results = unknown>
   readonly [TYPES]: SignatureTypes<Open, Results, 'group', true>
 }
 
-/** Reads signatures. */
-export const Signature = {
+/** What `Signature` is as a value. */
+export interface SignatureReader {
   /**
-   * Reads a signature from what `JSON.stringify` made of one, as text or parsed, or from JSON written by hand.
+   * Reads a signature from what `JSON.stringify` made of one, as text or parsed, or from JSON written by hand. What it
+   * takes and gives only you know: `Signature.from<Signature<[path: string], number>>(json)`.
    *
    * Without an app it can be composed, and enqueued by `app.enqueue(signature)`.
    * @throws {CeleriacError} `CANVAS_INVALID` naming what is wrong and where
    */
-  from<Read extends AnySignature = Signature<unknown[], unknown>>(json: unknown, app?: object): Read {
-    return readSignature(json, app)
-  },
-} as const
+  from(json: unknown, app?: object): Signature<unknown[], unknown>
+  from<Read extends AnySignature>(json: unknown, app?: object): Read
+}
+
+/** Reads signatures. */
+export const Signature: SignatureReader = { from: readSignature }

@@ -35,12 +35,13 @@ export type EndOf<S> = S extends Carries<{ readonly end: infer End }> ? End : ne
 export type Ignored = readonly unknown[]
 
 /** What enqueuing it gives. */
-export type HandleOf<S> =
-  EndOf<S> extends infer End
-    ? End extends 'group'
-      ? GroupHandle<ResultOf<S>>
-      : JobHandle<ResultOf<S>>
-    : never
+export type HandleOf<S> = HandleBy<EndOf<S>, ResultOf<S>>
+
+type HandleBy<End, Result> = unknown extends End
+  ? JobHandle<Result> | GroupHandle<Result>
+  : End extends 'group'
+    ? GroupHandle<Result>
+    : JobHandle<Result>
 
 /** A canvas that begins with `Open` parameters and ends as `Last` does. */
 export type EndingAs<Open, Last> = Canvas<Open, ResultOf<Last>, EndOf<Last>>

@@ -65,13 +65,13 @@ export interface JobContext {
    *
    * @throws {CeleriacError} `CANVAS_…` and whatever enqueuing it would throw; `REPLACED_TOO_OFTEN` a hundred levels deep
    */
-  replace(signature: SignatureLike): never
+  replace(signature: StartableLike): never
   /**
    * Adds a member to the group this job is a member of, behind those it has. It is inserted when this job succeeds, with it.
    *
    * @throws {CeleriacError} `CHORD_MISSING` when the job is no member of a group; `OPTION_CONFLICT` beside `transaction()`
    */
-  addToChord(signature: SignatureLike): void
+  addToChord(signature: StartableLike): void
   /** Enqueues a signature at once, as a child of this job, like `signature.enqueue()`; this job does not wait for it. */
   enqueueChild<Child extends StartableLike>(signature: Child): ReturnType<Child['enqueue']>
   /**

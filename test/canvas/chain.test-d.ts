@@ -1,5 +1,6 @@
 import { expectTypeOf, test } from 'vitest'
 import {
+  type AnySignature,
   Celeriac,
   chain,
   type FailureReport,
@@ -188,10 +189,32 @@ test('C-19 app.enqueue takes a signature and what is open', () => {
   expectTypeOf(app.enqueue(add.s(2), [2], { queue: 'a' })).toEqualTypeOf<Promise<JobHandle<number>>>()
   expectTypeOf(app.enqueue(group([add.s(2, 2)]))).toEqualTypeOf<Promise<GroupHandle<[number]>>>()
   expectTypeOf(app.enqueue<string>('add', [2, 3])).toEqualTypeOf<Promise<JobHandle<string>>>()
+  expectTypeOf(app.enqueue(Signature.from('{}'), [1])).toEqualTypeOf<Promise<JobHandle<unknown>>>()
+  void ((any: AnySignature) => {
+    expectTypeOf(app.enqueue(any)).toEqualTypeOf<Promise<JobHandle<unknown> | GroupHandle<unknown>>>()
+    expectTypeOf(app.enqueue(any, [1])).toEqualTypeOf<Promise<JobHandle<unknown> | GroupHandle<unknown>>>()
+  })
   // @ts-expect-error: x is open
   void (() => app.enqueue(add.s(2)))
   // @ts-expect-error: x is a number
   void (() => app.enqueue(add.s(2), ['a']))
+})
+
+test('C-189 a handler gives its place, and adds to its group, only what is complete', () => {
+  app.task('spawns', { bind: true }, async (job, n: number): Promise<number> => {
+    expectTypeOf(job.enqueueChild(add.s(n, 1))).toEqualTypeOf<Promise<JobHandle<number>>>()
+    expectTypeOf(job.enqueueChild(group([add.s(n, 1)]))).toEqualTypeOf<Promise<GroupHandle<[number]>>>()
+    job.addToChord(chain(add.s(n, 1), add.s(2)))
+    // @ts-expect-error: x is open
+    void (() => job.enqueueChild(add.s(1)))
+    // @ts-expect-error: x is open
+    void (() => job.addToChord(add.s(1)))
+    // @ts-expect-error: x is open
+    void (() => job.replace(add.s(1)))
+    // @ts-expect-error: a task is no signature
+    void (() => job.replace(add))
+    return job.replace(group([add.s(n, 1), add.s(n, 2)]).pipe(sum.s()))
+  })
 })
 
 test('a signature is never thenable', () => {

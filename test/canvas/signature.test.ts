@@ -180,6 +180,18 @@ describe('a signature', () => {
     })
   })
 
+  test('C-100 of an empty list knows no app, unless there is one only', async () => {
+    const first = apps.app()
+    expect(await (await group([]).enqueue()).result({ timeout: '10s' })).toEqual([])
+    const second = apps.app()
+    expect(await rejection(group([]).enqueue())).toMatchObject({ code: 'CANVAS_UNBOUND' })
+    expect(await (await second.enqueue(chain(group([])))).result({ timeout: '10s' })).toEqual([])
+    await second.stop()
+    expect(await (await group([group([])]).enqueue()).result({ timeout: '10s' })).toEqual([])
+    await first.stop()
+    expect(await rejection(group([]).enqueue())).toMatchObject({ code: 'CANVAS_UNBOUND' })
+  })
+
   test('C-27 is refused in the caller for args that the schema of its task refuses', async () => {
     const { app } = tasks()
     const checked = app.task('checked', { args: z.tuple([z.number(), z.number()]) }, (x, y) => x + y)
