@@ -233,7 +233,7 @@ export const ERRORS = {
     sqlstate: null,
     message: 'the demo needs packages that celeriac does not bring; run: npm install --save-dev {packages}',
   },
-  DEMO_CATALOGUE: { sqlstate: null, message: 'catalogue: {reason}' },
+  DEMO_RIGHTS: { sqlstate: null, message: 'copyright service: {reason}' },
   DEMO_WORKER: {
     sqlstate: null,
     message: 'worker process {worker} ended ({how}); what it wrote is in {log}',

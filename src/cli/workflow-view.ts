@@ -22,7 +22,8 @@ interface Line {
   readonly detail: string
 }
 
-const MARKS: Readonly<Record<JobState, string>> = {
+/** How a state looks where there is room for one character. */
+export const MARKS: Readonly<Record<JobState, string>> = {
   waiting: '·',
   pending: '○',
   running: '▶',

@@ -4,14 +4,14 @@ import { type Cli, makeCommand } from '../command.ts'
 import { EXIT, exitCodeOfSignal } from '../exit-codes.ts'
 
 export function demoCommand(cli: Cli): Command {
-  return makeCommand(
+  return makeCommand<{ readonly fail?: boolean }>(
     cli,
     {
       usage: 'demo [folder]',
-      summary:
-        'run real work on real input, with nothing configured: tags, waveform and loudness of audio files',
+      summary: 'upload and publish music, with nothing configured: one canvas of 29 jobs for each audio file',
       examples: [
         ['celeriac demo', 'on files it makes itself, with a PostgreSQL it starts itself'],
+        ['celeriac demo --fail', 'with a damaged file, and one that infringes a copyright'],
         ['celeriac demo ~/Music/album', 'on the mp3, flac, ogg, opus and wav files of a folder'],
         ['celeriac demo --database <url>', 'on your server, in a schema of its own'],
       ],
@@ -25,6 +25,7 @@ export function demoCommand(cli: Cli): Command {
       const exitCode = await runDemo({
         ...(typeof folder === 'string' && { folder }),
         ...(url !== undefined && url !== '' && { url }),
+        fail: options.fail === true,
         // Its lines are for people: beside a document they are no data.
         stdout: output.json ? process.stderr : process.stdout,
         stderr: process.stderr,
@@ -36,5 +37,5 @@ export function demoCommand(cli: Cli): Command {
         ? exitCodeOfSignal(String(Reflect.get(reason.facts, 'signal')))
         : exitCode
     },
-  )
+  ).option('--fail', 'make two of the uploads fail, to see what then happens')
 }

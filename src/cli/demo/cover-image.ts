@@ -1,5 +1,7 @@
-/** Pixels a side of a generated cover. */
-const SIZE = 640
+/** Pixels a side of a generated cover: as much as the largest picture of it needs. */
+const SIZE = 1_024
+/** What it is drawn on. */
+const CANVAS = 640
 const RINGS = 7
 
 /**
@@ -20,11 +22,11 @@ export async function drawCover(
     const opacity = 0.9 - ring * 0.1
     return `<circle cx="${320 + ring * 9}" cy="${330 - ring * 11}" r="${radius}" stroke-opacity="${opacity}" stroke-width="${4 + peak * 14}"/>`
   })
-  const svg = `<svg xmlns="http://www.w3.org/2000/svg" width="${SIZE}" height="${SIZE}">
+  const svg = `<svg xmlns="http://www.w3.org/2000/svg" width="${SIZE}" height="${SIZE}" viewBox="0 0 ${CANVAS} ${CANVAS}">
     <defs><linearGradient id="g" x1="0" y1="0" x2="1" y2="1">
       <stop offset="0" stop-color="${back}"/><stop offset="1" stop-color="${front}"/>
     </linearGradient></defs>
-    <rect width="${SIZE}" height="${SIZE}" fill="url(#g)"/>
+    <rect width="${CANVAS}" height="${CANVAS}" fill="url(#g)"/>
     <g fill="none" stroke="#ffffff">${rings.join('')}</g>
   </svg>`
   return sharp(Buffer.from(svg)).jpeg({ quality: 82 }).toBuffer()

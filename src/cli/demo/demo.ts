@@ -8,6 +8,8 @@ export interface DemoOptions {
   readonly folder?: string | undefined
   /** A PostgreSQL to use; left out, an embedded one is started. */
   readonly url?: string | undefined
+  /** Makes some of the uploads fail, to show what then happens. @defaultValue false */
+  readonly fail?: boolean
   readonly stdout: Out
   readonly stderr: Pick<Out, 'write'>
   /** Stops the demo and everything it has started. */
@@ -15,19 +17,26 @@ export interface DemoOptions {
 }
 
 /**
- * Runs real work on real files in two worker processes, shows it live on a terminal and in plain lines elsewhere, and
- * says what happened. Leaves no process behind.
+ * Uploads music and publishes it: one canvas for each file, real work on real sound in two worker processes. Shows it
+ * live on a terminal and in plain lines elsewhere, and says what happened. Leaves no process behind.
  *
- * @returns the exit code: 0 when it ran, also when files turned out to be damaged; 1 when jobs failed otherwise, or the
+ * @returns the exit code: 0 when it ran, also when files turned out to be damaged or somebody else's; 1 when jobs failed otherwise, or the
  *   demo could not run; 3 when the database cannot be reached; 4 when its schema is not ours; 130 when it was stopped
  */
-export async function runDemo({ folder, url, stdout, stderr, signal }: DemoOptions): Promise<number> {
-  stdout.write(`celeriac ${VERSION} · demo: a folder of music goes through the queue\n`)
+export async function runDemo({
+  folder,
+  url,
+  fail = false,
+  stdout,
+  stderr,
+  signal,
+}: DemoOptions): Promise<number> {
+  stdout.write(`celeriac ${VERSION} · demo: music is uploaded, prepared and published\n`)
   // Only now: loading the rest takes longer than anybody should look at nothing.
   const [{ run }, { openShow }] = await Promise.all([import('./run.ts'), import('./show.ts')])
   const stopped = signal ?? new AbortController().signal
   try {
-    return (await run({ folder, url, signal: stopped }, openShow(stdout))) ? 0 : 1
+    return (await run({ folder, url, fail, signal: stopped }, openShow(stdout))) ? 0 : 1
   } catch (error) {
     if (stopped.aborted) {
       stdout.write('stopped: the jobs that were left are cancelled, the workers are gone\n')

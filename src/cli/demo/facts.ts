@@ -9,9 +9,8 @@ export interface Facts {
   readonly failed: number
   /** Why attempts were retried, the most frequent reasons first, at most three. */
   readonly reasons: readonly { readonly text: string; readonly times: number }[]
-  /** From due until claimed, in ms; of the last attempt of each job. */
-  readonly waitP50Ms: number
-  readonly waitMaxMs: number
+  /** From due until claimed, in ms at the median, by task, those of the highest priority first. */
+  readonly waits: readonly { readonly task: string; readonly priority: number; readonly p50Ms: number }[]
   /** Jobs settled by each worker, most first. */
   readonly workers: readonly { readonly name: string; readonly jobs: number }[]
   /** From the first job enqueued until the last one settled. */
@@ -26,20 +25,19 @@ const PAGE = 1_000
 export async function readFacts(app: Celeriac, rootIds: readonly string[]): Promise<Facts> {
   const [jobs, workers] = await Promise.all([readFamily(app, rootIds), app.inspect.workers()])
   const again = await readAgain(app, jobs)
+  const ran = jobs.filter((job) => job.claimed_at !== null)
   const names = new Map(workers.map((worker) => [worker.id, worker.name]))
-  const waits = jobs.flatMap((job) => waitOf(job) ?? []).sort((a, b) => a - b)
   const reasons = ranked(again.flatMap(({ reasons: each }) => each))
   const retries = again.reduce((sum, { reasons: each }) => sum + each.length, 0)
   const example = again[0]?.job ?? jobs.find((job) => job.state === 'failed') ?? jobs[0]
   return {
     jobs: jobs.length,
-    attempts: waits.length + retries,
+    attempts: ran.length + retries,
     retries,
     failed: jobs.filter((job) => job.state === 'failed').length,
     reasons: reasons.slice(0, 3).map(([text, times]) => ({ text, times })),
-    waitP50Ms: waits[Math.floor(waits.length / 2)] ?? 0,
-    waitMaxMs: waits.at(-1) ?? 0,
-    workers: ranked(jobs.map((job) => names.get(job.worker_id ?? '') ?? 'a worker that is gone')).map(
+    waits: waitsOf(ran),
+    workers: ranked(ran.map((job) => names.get(job.worker_id ?? '') ?? 'a worker that is gone')).map(
       ([name, count]) => ({ name, jobs: count }),
     ),
     tookMs: spanOf(jobs),
@@ -73,7 +71,10 @@ async function readAgain(app: Celeriac, jobs: readonly JobListRow[]): Promise<re
   return again.filter(({ reasons }) => reasons.length > 0).sort((a, b) => b.reasons.length - a.reasons.length)
 }
 
-/** Ids grow with time, so that everything of a run comes before its first job, in pages from the newest on. */
+/**
+ * Ids grow with time, so that everything of a run comes before its first job, in pages from the newest on. What only
+ * joins jobs is none of the demo's tasks.
+ */
 async function readFamily(app: Celeriac, rootIds: readonly string[]): Promise<readonly JobListRow[]> {
   const roots = new Set(rootIds)
   const first = rootIds.toSorted()[0] ?? ''
@@ -81,14 +82,25 @@ async function readFamily(app: Celeriac, rootIds: readonly string[]): Promise<re
   let before: string | undefined
   for (;;) {
     const page = await app.inspect.jobs({ limit: PAGE, ...(before !== undefined && { before }) })
-    family.push(...page.filter((job) => roots.has(job.root_id ?? job.id)))
+    family.push(...page.filter((job) => roots.has(job.root_id ?? job.id) && job.task.startsWith('demo.')))
     before = page.at(-1)?.id
     if (page.length < PAGE || before === undefined || before < first) return family
   }
 }
 
-function waitOf({ run_at, enqueued_at, claimed_at }: JobListRow): number | null {
-  return claimed_at === null ? null : Math.max(0, claimed_at.getTime() - (run_at ?? enqueued_at).getTime())
+/** Of the last attempt of each job. */
+function waitsOf(jobs: readonly JobListRow[]): Facts['waits'] {
+  return [...Map.groupBy(jobs, ({ task }) => task)]
+    .map(([task, own]) => {
+      const waits = own.map(waitOf).sort((a, b) => a - b)
+      return { task, priority: own[0]?.priority ?? 0, p50Ms: waits[Math.floor(waits.length / 2)] ?? 0 }
+    })
+    .sort((a, b) => b.priority - a.priority || a.task.localeCompare(b.task))
+}
+
+function waitOf({ run_at, enqueued_at, claimed_at }: JobListRow): number {
+  const due = run_at ?? enqueued_at
+  return Math.max(0, (claimed_at ?? due).getTime() - due.getTime())
 }
 
 function spanOf(jobs: readonly JobListRow[]): number {

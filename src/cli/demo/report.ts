@@ -1,9 +1,9 @@
 import { formatBytes } from '../../base/text.ts'
-import { isFileFault } from './app.ts'
+import type { CloudFile } from './cloud.ts'
 import type { Facts } from './facts.ts'
-import { rootOf } from './follow.ts'
+import type { TrackResults } from './results.ts'
 import { printable, textWidth } from './text-width.ts'
-import type { Track } from './track.ts'
+import { failuresOf, standingOf, type Track } from './track.ts'
 import { type Room, styled } from './view.ts'
 import { sparkline } from './waveform.ts'
 
@@ -13,46 +13,77 @@ export type Paper = Pick<Room, 'columns' | 'colour'>
 const WAVE_WIDTH = { least: 8, most: 32 }
 /** What stands beside the wave at most. */
 const FIGURES_WIDTH = 68
+const WAITERS = [
+  ['demo.rights', 'the copyright check'],
+  ['demo.art', 'a picture'],
+] as const
 /** BS.1770 measures blocks of 400 ms. */
 const ONE_BLOCK_SECONDS = 0.4
 
-/** What was found out about a file, in two or three lines. */
-export function trackLines(track: Track, paper: Paper): readonly string[] {
-  const { tags, waveform, loudness, artwork } = track.results
-  const said = tags === undefined ? track.name : [tags.title, tags.artist].filter(Boolean).join(' · ')
-  const length = waveform?.seconds ?? tags?.seconds ?? null
-  const beside = [
-    length === null ? null : clock(length),
-    tags === undefined ? null : `catalogue no. ${tags.number}`,
-    tags === undefined ? null : track.name,
-  ]
+/** What became of an upload, in three lines or so. */
+export function trackLines(track: Track, results: TrackResults, paper: Paper): readonly string[] {
+  const { tags, analysis, sound, clearance, art, audio } = results
+  const { track: name } = track.upload
+  const said = tags === undefined ? name : [tags.title, tags.artist].filter(Boolean).join(' · ')
+  const length = analysis?.waveform.seconds ?? null
   const figures = [
-    loudness === undefined ? null : loudnessOf(loudness.integratedLufs, length),
-    loudness === undefined ? null : `peak ${decibels(loudness.truePeakDb)}`,
-    artwork === undefined ? null : covers(artwork),
+    [analysis, sound]
+      .filter((one) => one !== undefined)
+      .map(({ loudness }) => loudnessOf(loudness.integratedLufs, length))
+      .join(' → '),
+    sound === undefined ? null : `peak ${decibels(sound.loudness.truePeakDb)}`,
+    clearance === undefined ? null : `cleared, entry ${clearance.entry}`,
   ]
-  const wave = waveform === undefined ? '' : `${styled(drawWave(waveform.peaks, paper), 'cyan', paper)}  `
-  const faults = new Set(track.failures.map(({ error }) => withoutName(rootOf(error).message, track)))
+  const made = [
+    art.length === 0 ? null : `${art.length} pictures (${sizeOf(art)})`,
+    audio.length === 0 ? null : `mp3 ${audio.map(({ kbps }) => kbps).join(', ')} kbit/s (${sizeOf(audio)})`,
+  ]
+  const wave =
+    analysis === undefined ? '' : `${styled(drawWave(analysis.waveform.peaks, paper), 'cyan', paper)}  `
+  const head = [length === null ? null : clock(length), name]
   return [
-    [styled(printable(said), 'bold', paper), styled(joined(beside), 'dim', paper)].join('  ').trimEnd(),
-    ...(joined(figures) === '' ? [] : [`  ${wave}${joined(figures)}`]),
-    ...[...faults].map((fault) => `  ${styled(`✗ ${printable(fault)}`, 'red', paper)}`),
+    `${styled(printable(said), 'bold', paper)}  ${styled(joined(head), 'dim', paper)}`,
+    ...(wave === '' ? [] : [`  ${wave}${joined(figures)}`]),
+    ...(joined(made) === '' ? [] : [`  ${joined(made)}`]),
+    `  ${endOf(track, paper)}`,
   ]
 }
 
-/** What the queue did, in five lines or so; all figures are the database's. */
-export function factLines(facts: Facts, tracks: readonly Track[], paper: Paper): readonly string[] {
+function endOf(track: Track, paper: Paper): string {
+  switch (standingOf(track)) {
+    case 'published':
+      return styled('✓ published', 'green', paper)
+    case 'failed': {
+      const faults = new Set(failuresOf(track).map(({ name, error }) => `${name}: ${error ?? 'it failed'}`))
+      const told = track.steps.some(({ name, state }) => name === 'apologise' && state === 'succeeded')
+      const then = told ? '; not published, and the uploader is told' : '; not published'
+      return styled(`✗ ${printable([...faults].join('; '))}${then}`, 'red', paper)
+    }
+    default:
+      return styled('⊘ cancelled', 'dim', paper)
+  }
+}
+
+/** What the queue did, in six lines or so; all figures are the database's, and the folder's. */
+export function factLines(
+  facts: Facts,
+  tracks: readonly Track[],
+  cloud: { readonly place: string; readonly files: readonly CloudFile[] },
+  paper: Paper,
+): readonly string[] {
   const { jobs, attempts, retries, reasons, workers } = facts
-  const parts = jobs - tracks.length
+  const letters = cloud.files.filter(({ key }) => key.endsWith('.eml')).length
+  const each = tracks.length === 1 ? 'one canvas' : `${tracks.length} canvases`
   const texts: (readonly [label: string, text: string])[] = [
-    [
-      'jobs',
-      `${jobs} in ${seconds(facts.tookMs)}: ${tracks.length} demo.track, which enqueued ${parts} more`,
-    ],
+    ['jobs', `${jobs} in ${seconds(facts.tookMs)}, enqueued as ${each}`],
     ['attempts', `${attempts}, ${counted(retries, 'a retry', 'retries')}${because(reasons)}`],
-    ['waits', `from due to begun ${facts.waitP50Ms} ms at the median, ${facts.waitMaxMs} ms at most`],
+    ...waitFacts(facts),
     ['workers', workers.map(({ name, jobs: settled }) => `${name} settled ${settled}`).join(', ')],
     ...failureFacts(facts, tracks),
+    [
+      'files',
+      `${cloud.files.length} (${sizeOf(cloud.files)}) in ${cloud.place}, ${letters} of them ${letters === 1 ? 'a letter' : 'letters'}`,
+    ],
   ]
   return [
     styled('What just happened', 'bold', paper),
@@ -61,13 +92,14 @@ export function factLines(facts: Facts, tracks: readonly Track[], paper: Paper):
 }
 
 /** What to type next. */
-export function nextLines({ example }: Facts, paper: Paper): readonly string[] {
-  const commands: (readonly [command: string, meaning: string])[] = [['npx celeriac jobs', 'lists all jobs']]
+export function nextLines({ example }: Facts, workflowId: string | null, paper: Paper): readonly string[] {
+  const commands: (readonly [command: string, meaning: string])[] = []
+  if (workflowId !== null) commands.push([`npx celeriac workflow ${workflowId}`, 'draws a canvas'])
   if (example !== null) {
     const meaning = example.attempts > 1 ? `took ${example.attempts} attempts` : 'tells all of one'
     commands.push([`npx celeriac job ${example.id}`, meaning])
   }
-  commands.push(['npx celeriac doctor', 'checks the setup'])
+  commands.push(['npx celeriac jobs', 'lists all jobs'])
   const width = Math.max(...commands.map(([command]) => command.length)) + 3
   return [
     styled('Try next', 'bold', paper),
@@ -112,17 +144,21 @@ function because(reasons: Facts['reasons']): string {
   return reasons.length === 0 ? '' : `: ${reasons.map(({ text, times }) => `${text} (${times})`).join(', ')}`
 }
 
+/** The ends of the order that priorities make. */
+function waitFacts({ waits }: Facts): [label: string, text: string][] {
+  const said = WAITERS.flatMap(([task, name]) => {
+    const wait = waits.find((one) => one.task === task)
+    return wait === undefined ? [] : [`${name} (priority ${wait.priority}) ${seconds(wait.p50Ms)}`]
+  })
+  return said.length === 0 ? [] : [['waits', `from due to begun, at the median: ${said.join(', ')}`]]
+}
+
 function failureFacts({ failed }: Facts, tracks: readonly Track[]): [label: string, text: string][] {
   if (failed === 0) return []
-  const hurt = tracks.filter((track) => track.failures.length > 0)
-  const byFile = hurt.every((track) => track.failures.every(({ error }) => isFileFault(rootOf(error))))
-  const names = hurt
-    .slice(0, 3)
-    .map((track) => track.name)
-    .join(', ')
-  const more = hurt.length > 3 ? ` and ${hurt.length - 3} more` : ''
-  const why = byFile ? 'damaged files are given up at once (giveUpOn)' : 'see celeriac job <id>'
-  return [['failed', `${failed} ${failed === 1 ? 'job' : 'jobs'}, of ${names}${more}; ${why}`]]
+  const faults = tracks.reduce((sum, track) => sum + failuresOf(track).length, 0)
+  const skipped = tracks.reduce((sum, { steps }) => sum + steps.filter((step) => step.skipped).length, 0)
+  const rest = skipped === 0 ? '' : `; ${skipped} that depend on them never ran and are settled, too`
+  return [['failed', `${faults} ${faults === 1 ? 'job' : 'jobs'}${rest}`]]
 }
 
 function clock(length: number): string {
@@ -157,13 +193,5 @@ const joined = (parts: readonly (string | null)[]): string =>
     .map(printable)
     .join(' · ')
 
-function covers(files: NonNullable<Track['results']['artwork']>): string {
-  if (files.length === 0) return 'no cover'
-  const bytes = files.reduce((sum, file) => sum + file.bytes, 0)
-  return `cover ${files.map((file) => file.width).join(', ')} px (${formatBytes(bytes)})`
-}
-
-/** The file's name stands above already. */
-function withoutName(message: string, { name }: Track): string {
-  return message.startsWith(`${name} is `) ? message.slice(name.length + 4) : message
-}
+const sizeOf = (files: readonly CloudFile[]): string =>
+  formatBytes(files.reduce((sum, { bytes }) => sum + bytes, 0))

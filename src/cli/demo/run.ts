@@ -1,18 +1,25 @@
-import { mkdir } from 'node:fs/promises'
+import { createHash } from 'node:crypto'
+import { mkdir, readFile, rm } from 'node:fs/promises'
 import { basename, join, relative, resolve } from 'node:path'
 import { Celeriac } from '../../celeriac.ts'
 import { startEmbedded } from '../../embedded/index.ts'
 import { makeProjectFolder } from '../../embedded/place.ts'
-import { demoTasks, isFileFault } from './app.ts'
+import type { Workflow } from '../../job/workflow.ts'
 import { listAudioFiles } from './audio-files.ts'
-import { startCatalogue } from './catalogue.ts'
-import { type Facts, readFacts } from './facts.ts'
-import { type Followed, follow, rootOf } from './follow.ts'
+import { uploadCanvas } from './canvas.ts'
+import { listCloud } from './cloud.ts'
+import { readFacts } from './facts.ts'
+import { type Followed, follow } from './follow.ts'
+import { lookAt } from './look.ts'
 import { requireDemoPackages } from './packages.ts'
 import { fact, factLines, nextLines, seconds, trackLines } from './report.ts'
+import { failuresAreExpected, readResults } from './results.ts'
+import { type RightsService, startRights } from './rights.ts'
 import { makeSamples } from './samples.ts'
 import type { Show } from './show.ts'
-import { newTrack } from './track.ts'
+import { type DemoSettings, demoTasks } from './tasks.ts'
+import { failuresOf, newTrack } from './track.ts'
+import { nameTracks } from './upload.ts'
 import { startWorkerProcesses } from './worker-processes.ts'
 
 /** What to run the demo on. */
@@ -21,11 +28,15 @@ export interface RunOptions {
   readonly folder?: string | undefined
   /** Database; left out, an embedded one is started. */
   readonly url?: string | undefined
+  /** Makes some of the uploads fail. */
+  readonly fail: boolean
   readonly signal: AbortSignal
 }
 
 const WORKERS = 2
 const PROJECT_FOLDER = '.celeriac'
+/** Place of the recording that somebody else owns, when something is to fail; the last one where there are fewer. */
+const CLAIMED = 2
 
 /** Undone in reverse, each whatever became of the others. */
 type Undo = (() => Promise<unknown>)[]
@@ -33,7 +44,7 @@ type Undo = (() => Promise<unknown>)[]
 /**
  * Runs the demo from the first process to the last.
  *
- * @returns whether every failure was one of a file's own
+ * @returns whether every failure was to be expected of its file
  * @throws {CeleriacError} when it cannot run: `DEMO_PACKAGES`, `AUDIO_FOLDER`, `EMBEDDED_…`, `CONNECT_FAILED`, …
  * @throws the signal's reason when it aborts; nothing it has started is left then
  */
@@ -48,21 +59,22 @@ export async function run(options: RunOptions, show: Show): Promise<boolean> {
   }
 }
 
-async function stage({ folder, url, signal }: RunOptions, show: Show, undo: Undo): Promise<boolean> {
+async function stage({ folder, url, fail, signal }: RunOptions, show: Show, undo: Undo): Promise<boolean> {
   // First of all, since a wrong folder needs no database.
   const given = folder === undefined ? null : { folder, files: await listAudioFiles(folder) }
   const home = resolve(PROJECT_FOLDER, 'demo')
   await makeProjectFolder(resolve(PROJECT_FOLDER))
   await mkdir(home, { recursive: true })
 
-  const [database, files] = await bothOf(startDatabase(url, show, undo), findMusic(given, home, show))
+  const [database, files] = await bothOf(startDatabase(url, show, undo), findMusic(given, home, fail, show))
   signal.throwIfAborted()
 
-  const catalogue = await startCatalogue()
-  undo.push(() => catalogue.stop())
-  const { host } = new URL(catalogue.url)
-  tell(show, 'catalogue', `a small HTTP service at ${host}, which fails as services do`)
-  const settings = { catalogueUrl: catalogue.url, covers: join(home, 'covers') }
+  const cloud = await emptyCloud(home, show)
+  const rights = await startRights()
+  undo.push(() => rights.stop())
+  tell(show, 'copyright', `a small HTTP service at ${new URL(rights.url).host}, which fails as services do`)
+  if (fail) await claimOne(rights, files, show)
+  const settings = { cloud, rightsUrl: rights.url }
   const app = new Celeriac({ database, log: 'silent' })
   undo.push(() => app.stop())
   const migratedAt = performance.now()
@@ -83,32 +95,83 @@ async function stage({ folder, url, signal }: RunOptions, show: Show, undo: Undo
   tell(show, 'workers', `${named.join(' and ')}, started in ${seconds(since(begunAt))}`)
   signal.throwIfAborted()
 
-  const { track } = demoTasks(app, settings)
-  const followed = await Promise.all(
-    files.map(async (path): Promise<Followed> => {
-      const name = basename(path)
-      return {
-        track: newTrack(path, name),
-        handle: await track.with({ labels: { file: name } }).enqueue(path),
-      }
-    }),
-  )
-  const ids = followed.map(({ handle }) => handle.id)
-  const tracks = followed.map((each) => each.track)
-  const cancelRest = (): Promise<void> => cancelFamilies(app, ids)
+  const uploads = await enqueueAll(app, settings, files)
+  const cancelRest = (): Promise<unknown> =>
+    Promise.all(uploads.map(({ workflow }) => cancelUpload(app, workflow)))
   // Twice, around the end of the workers: first so that handlers stop at once, then what those have left.
   undo.splice(undo.length - 1, 0, cancelRest)
   undo.push(cancelRest)
 
+  const tracks = uploads.map(({ track }) => track)
   show.begin(tracks)
-  await untilGone(processes.gone, signal, (either) => follow(app, followed, show, either))
+  await untilGone(processes.gone, signal, (either) => follow(uploads, show, either))
   show.end()
+  await report(app, uploads, cloud, show)
+  return failuresAreExpected(app, tracks)
+}
 
-  const facts: Facts = await readFacts(app, ids)
-  show.print('', ...tracks.flatMap((each) => trackLines(each, show.paper)))
-  show.print('', ...factLines(facts, tracks, show.paper))
-  show.print('', ...nextLines(facts, show.paper))
-  return tracks.every((each) => each.failures.every(({ error }) => isFileFault(rootOf(error))))
+/** An upload, and the canvas it is. */
+interface Enqueued extends Followed {
+  readonly workflow: Workflow
+}
+
+function enqueueAll(
+  app: Celeriac,
+  settings: DemoSettings,
+  files: readonly string[],
+): Promise<readonly Enqueued[]> {
+  const tasks = demoTasks(app, settings)
+  return Promise.all(
+    nameTracks(files).map(async (upload) => {
+      const { workflow } = await uploadCanvas(tasks, upload).enqueue()
+      return { track: newTrack(upload), workflow, look: lookAt(app, workflow) }
+    }),
+  )
+}
+
+async function report(app: Celeriac, uploads: readonly Enqueued[], cloud: string, show: Show): Promise<void> {
+  const tracks = uploads.map(({ track }) => track)
+  const ids = await Promise.all(uploads.map(async ({ workflow }) => (await workflow.tree()).id))
+  const [facts, results, files] = await Promise.all([
+    readFacts(app, ids),
+    Promise.all(tracks.map((track) => readResults(app, track))),
+    listCloud(cloud),
+  ])
+  for (const [index, track] of tracks.entries()) {
+    const found = results[index]
+    if (found !== undefined) show.print('', ...trackLines(track, found, show.paper))
+  }
+  const worthALook = tracks.findIndex((track) => failuresOf(track).length > 0)
+  show.print('', ...factLines(facts, tracks, { place: shortened(cloud), files }, show.paper))
+  show.print('', ...nextLines(facts, ids.at(Math.max(0, worthALook)) ?? null, show.paper))
+}
+
+/** The folder that plays the part of the cloud, without what another run has left in it. */
+async function emptyCloud(home: string, show: Show): Promise<string> {
+  const cloud = join(home, 'cloud')
+  await rm(cloud, { recursive: true, force: true })
+  await mkdir(cloud)
+  tell(show, 'cloud', `a folder, ${shortened(cloud)}`)
+  return cloud
+}
+
+/** Makes one of the recordings somebody else's. */
+async function claimOne(rights: RightsService, files: readonly string[], show: Show): Promise<void> {
+  const path = files[Math.min(CLAIMED, files.length - 1)] ?? ''
+  rights.claim(
+    createHash('sha256')
+      .update(await readFile(path))
+      .digest('hex'),
+  )
+  tell(show, 'to fail', `${basename(path)} belongs to somebody else; the service knows`)
+}
+
+async function cancelUpload(app: Celeriac, workflow: Workflow): Promise<void> {
+  const reason = 'the demo was stopped'
+  await workflow.cancel({ reason })
+  const tree = await workflow.tree()
+  const handlers = tree.all().filter(({ kind, settledAt }) => kind === 'errback' && settledAt === null)
+  await Promise.all(handlers.map(({ id }) => app.job(id).cancel({ reason })))
 }
 
 async function startDatabase(url: string | undefined, show: Show, undo: Undo): Promise<string> {
@@ -122,7 +185,7 @@ async function startDatabase(url: string | undefined, show: Show, undo: Undo): P
     server.createdMs > 0 ? `created in ${seconds(server.createdMs)}` : null,
     server.adopted ? 'running already' : `started in ${seconds(server.startedMs)}`,
   ].filter((part) => part !== null)
-  const place = relative(process.cwd(), server.dir) || server.dir
+  const place = shortened(server.dir)
   tell(show, 'database', `embedded PostgreSQL ${server.version} · ${how.join(', ')} · ${place}`)
   return server.url
 }
@@ -132,7 +195,12 @@ interface Given {
   readonly files: readonly string[]
 }
 
-async function findMusic(given: Given | null, home: string, show: Show): Promise<readonly string[]> {
+async function findMusic(
+  given: Given | null,
+  home: string,
+  fail: boolean,
+  show: Show,
+): Promise<readonly string[]> {
   await requireDemoPackages()
   if (given !== null) {
     const { folder, files } = given
@@ -140,9 +208,9 @@ async function findMusic(given: Given | null, home: string, show: Show): Promise
     return files.map((path) => resolve(path))
   }
   const music = join(home, 'music')
-  const files = await makeSamples(music)
-  const place = relative(process.cwd(), music)
-  tell(show, 'music', `${files.length} pieces of our own in ${place}, one cut short on purpose`)
+  const files = await makeSamples(music, fail)
+  const torn = fail ? ', one cut short on purpose' : ''
+  tell(show, 'music', `${files.length} pieces of our own in ${shortened(music)}${torn}`)
   return files
 }
 
@@ -163,15 +231,6 @@ async function untilGone(
   await work(AbortSignal.any([signal, alone.signal]))
 }
 
-async function cancelFamilies(app: Celeriac, rootIds: readonly string[]): Promise<void> {
-  const roots = new Set(rootIds)
-  for (const state of ['pending', 'running'] as const) {
-    const jobs = await app.inspect.jobs({ state, limit: 1_000 })
-    const ours = jobs.filter((job) => roots.has(job.root_id ?? job.id))
-    await Promise.all(ours.map((job) => app.job(job.id).cancel({ reason: 'the demo was stopped' })))
-  }
-}
-
 function withoutPassword(url: string): string {
   if (!URL.canParse(url)) return 'PostgreSQL'
   const { protocol, host, pathname } = new URL(url)
@@ -181,5 +240,8 @@ function withoutPassword(url: string): string {
 function tell(show: Show, label: string, text: string): void {
   show.print(fact(label, text, show.paper))
 }
+
+/** As whoever works here would type it. */
+const shortened = (path: string): string => relative(process.cwd(), path) || path
 
 const since = (instant: number): number => performance.now() - instant

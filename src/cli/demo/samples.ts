@@ -12,6 +12,8 @@ import { waveform } from './waveform.ts'
 interface Sample {
   readonly file: string
   readonly make: () => Promise<Uint8Array>
+  /** Only made when something is to fail. */
+  readonly faulty?: true
 }
 
 const SAMPLES: readonly Sample[] = [
@@ -23,21 +25,22 @@ const SAMPLES: readonly Sample[] = [
   {
     file: '5-torn-tape.wav',
     make: async () => cut(await taggedWav({ ...GLASS_GARDEN, title: 'Torn Tape' }), 5 / 12),
+    faulty: true,
   },
 ]
 
 /**
- * Makes the demo's own music: four short pieces as wav, mp3 and ogg, three of them with tags and a cover, and a
- * fifth file that is cut short and cannot be decoded.
+ * Makes the demo's own music: four short pieces as wav, mp3 and ogg, three of them with tags and a cover.
  *
  * Files that are there already are kept; each appears whole or not at all.
  *
+ * @param faulty - makes a fifth file, too, which is cut short and cannot be decoded
  * @returns their paths, in order
  */
-export async function makeSamples(folder: string): Promise<readonly string[]> {
+export async function makeSamples(folder: string, faulty = false): Promise<readonly string[]> {
   await mkdir(folder, { recursive: true })
   const paths: string[] = []
-  for (const { file, make } of SAMPLES) {
+  for (const { file, make } of SAMPLES.filter((sample) => faulty || sample.faulty === undefined)) {
     const path = join(folder, file)
     if (!(await exists(path))) await writeWhole(path, await make())
     paths.push(path)

@@ -2,8 +2,9 @@ import type { WriteStream } from 'node:tty'
 import type { Watcher } from './follow.ts'
 import type { Paper } from './report.ts'
 import { openScreen } from './screen.ts'
-import { PARTS, type Track } from './track.ts'
-import { drawRows, styled } from './view.ts'
+import { printable } from './text-width.ts'
+import { isSettled, standingOf, type Track } from './track.ts'
+import { drawTracks, labelOf, lookOf, styled } from './view.ts'
 
 /** Where the demo writes; a terminal says so by `isTTY`. */
 export type Out = Pick<WriteStream, 'write'> &
@@ -23,7 +24,7 @@ export interface Show extends Watcher {
 const FRAME_MS = 80
 const PLAIN_COLUMNS = 100
 
-/** A live table on a terminal, plain lines elsewhere. */
+/** Live trees on a terminal, plain lines elsewhere. */
 export function openShow(out: Out, environment: NodeJS.ProcessEnv = process.env): Show {
   const live = out.isTTY === true && environment.TERM !== 'dumb'
   return live ? liveShow(out) : plainShow(out)
@@ -38,16 +39,19 @@ function paperOf(out: Out): Paper {
 
 function plainShow(out: Out): Show {
   const print = (...lines: readonly string[]): void =>
-    void out.write(lines.map((line) => `${line}\n`).join(''))
+    void out.write(lines.map((line) => `${printable(line)}\n`).join(''))
   return {
     paper: paperOf(out),
-    print,
+    print: (...lines) => void out.write(lines.map((line) => `${line}\n`).join('')),
     begin: () => undefined,
-    retried: (track, part, reason) => print(`↻ ${track.name}: ${part} will be tried again: ${reason}`),
-    finished: (track) => {
-      const failed = track.failures.map(({ part }) => part)
-      if (failed.length === 0) print(`✓ ${track.name}: ${PARTS.join(', ')}`)
-      else print(`✗ ${track.name}: ${failed.join(' and ')} failed`)
+    retried: (track, name, attempt, reason) =>
+      print(`↻ ${track.upload.track}: ${labelOf(name)}, attempt ${attempt}: ${reason}`),
+    settled: (track, name, steps) => {
+      const failed = steps.find((step) => lookOf(step) === 'failed')
+      if (failed !== undefined) print(`✗ ${track.upload.track}: ${name}: ${failed.error ?? 'it failed'}`)
+      else if (steps.every((step) => lookOf(step) === 'skipped'))
+        print(`⊘ ${track.upload.track}: ${labelOf(name)}`)
+      else print(`✓ ${track.upload.track}: ${labelOf(name)}`)
     },
     end: () => undefined,
   }
@@ -76,23 +80,23 @@ function liveShow(out: Out): Show {
       }
     },
     retried: () => undefined,
-    finished: () => undefined,
+    settled: () => undefined,
     end: () => end(),
   }
 }
 
 function frame(tracks: readonly Track[], elapsedMs: number, out: Out): readonly string[] {
   const paper = paperOf(out)
-  const cells = tracks.flatMap((track) => PARTS.map((part) => track.cells[part].state))
-  const open = cells.filter((state) => state === 'waiting' || state === 'running' || state === 'retrying')
-  const rows = tracks.map((track) => ({
-    name: track.name,
-    cells: PARTS.map((part) => track.cells[part]),
-    note: track.note,
-  }))
+  const steps = tracks.flatMap((track) => track.steps)
+  const settled = steps.filter(isSettled).length
+  const over = tracks.filter((track) => !['waiting', 'running'].includes(standingOf(track)))
   // Three lines of the height are kept: an empty one, the status, and the one the cursor is on.
   const room = { ...paper, rows: Math.max(2, (out.rows ?? 24) - 3) }
-  const status = `${cells.length - open.length} of ${cells.length} parts · ${(elapsedMs / 1_000).toFixed(1)} s`
-  const hint = open.length === 0 ? '' : ' · Ctrl-C stops'
-  return ['', ...drawRows(PARTS, rows, room), styled(`${status}${hint}`, 'dim', paper)]
+  const status = [
+    `${over.length} of ${tracks.length} ${tracks.length === 1 ? 'upload' : 'uploads'}`,
+    `${settled} of ${steps.length} jobs`,
+    `${(elapsedMs / 1_000).toFixed(1)} s`,
+    ...(over.length === tracks.length ? [] : ['Ctrl-C stops']),
+  ]
+  return ['', ...drawTracks(tracks, room), styled(status.join(' · '), 'dim', paper)]
 }

@@ -101,10 +101,24 @@ export function encodeWav(
   channels: readonly Float32Array[],
   id3: Uint8Array | null = null,
 ): Uint8Array {
-  const frameBytes = channels.length * 2
+  return joinWav(sampleRate, channels.length, [pcm16(channels)], id3)
+}
+
+/**
+ * Makes a WAV file of samples that {@link pcm16} has written, in order.
+ *
+ * @param id3 - as for `encodeWav`
+ */
+export function joinWav(
+  sampleRate: number,
+  channelCount: number,
+  pcm: readonly Uint8Array[],
+  id3: Uint8Array | null = null,
+): Uint8Array {
+  const frameBytes = channelCount * 2
   const format = Buffer.alloc(16)
   format.writeUInt16LE(PCM, 0)
-  format.writeUInt16LE(channels.length, 2)
+  format.writeUInt16LE(channelCount, 2)
   format.writeUInt32LE(sampleRate, 4)
   format.writeUInt32LE(sampleRate * frameBytes, 8)
   format.writeUInt16LE(frameBytes, 12)
@@ -112,7 +126,7 @@ export function encodeWav(
   const chunks = [
     ...chunk('fmt ', format),
     ...(id3 === null ? [] : chunk('id3 ', id3)),
-    ...chunk('data', interleaved(channels)),
+    ...chunk('data', Buffer.concat(pcm)),
   ]
   return Buffer.concat(chunk('RIFF', Buffer.concat([Buffer.from('WAVE'), ...chunks])))
 }
@@ -123,7 +137,8 @@ function chunk(id: string, content: Uint8Array): readonly Uint8Array[] {
   return [head, content, Buffer.alloc(content.length % 2)]
 }
 
-function interleaved(channels: readonly Float32Array[]): Uint8Array {
+/** Samples as 16-bit integers, frame by frame; what is beyond full scale is clipped. */
+export function pcm16(channels: readonly Float32Array[]): Uint8Array {
   const frames = channels[0]?.length ?? 0
   const out = new DataView(new ArrayBuffer(frames * channels.length * 2))
   for (const [channel, samples] of channels.entries()) {

@@ -4,7 +4,7 @@ import { open } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { CeleriacError } from '../../base/errors.ts'
-import type { DemoSettings } from './app.ts'
+import type { DemoSettings } from './tasks.ts'
 
 /** Worker processes of the demo. */
 export interface WorkerProcesses {
@@ -69,8 +69,9 @@ async function startOne(name: string, settings: WorkerProcessSettings): Promise<
     env: {
       ...process.env,
       CELERIAC_DEMO_DATABASE: settings.databaseUrl,
-      CELERIAC_DEMO_CATALOGUE: settings.catalogueUrl,
-      CELERIAC_DEMO_COVERS: settings.covers,
+      CELERIAC_DEMO_RIGHTS: settings.rightsUrl,
+      CELERIAC_DEMO_CLOUD: settings.cloud,
+      ...(settings.pieceMs !== undefined && { CELERIAC_DEMO_PIECE_MS: String(settings.pieceMs) }),
       CELERIAC_DEMO_WORKER: name,
     },
   })

@@ -3,19 +3,20 @@
  * closing the channel between them, which also happens when the parent dies: no worker outlives its demo.
  */
 import { Celeriac } from '../../celeriac.ts'
-import { DEMO_QUEUES, demoTasks } from './app.ts'
 import { requireDemoPackages } from './packages.ts'
+import { DEMO_QUEUE, demoTasks } from './tasks.ts'
 
 const {
   CELERIAC_DEMO_DATABASE: database = '',
-  CELERIAC_DEMO_CATALOGUE: catalogueUrl = '',
-  CELERIAC_DEMO_COVERS: covers = '',
+  CELERIAC_DEMO_RIGHTS: rightsUrl = '',
+  CELERIAC_DEMO_CLOUD: cloud = '',
+  CELERIAC_DEMO_PIECE_MS: pieceMs,
   CELERIAC_DEMO_WORKER: name = 'demo',
 } = process.env
 
 const app = new Celeriac({ database })
-demoTasks(app, { catalogueUrl, covers })
-const worker = app.worker({ name, queues: DEMO_QUEUES, concurrency: 4, stopTimeout: '2s', abortGrace: '1s' })
+demoTasks(app, { cloud, rightsUrl, pieceMs: pieceMs === undefined ? undefined : Number(pieceMs) })
+const worker = app.worker({ name, queues: [DEMO_QUEUE], concurrency: 4, stopTimeout: '2s', abortGrace: '1s' })
 
 // A terminal sends Ctrl-C to every process of the group; ours waits for the word of its parent.
 process.on('SIGINT', () => undefined)

@@ -1,86 +1,132 @@
 import { describe, expect, test } from 'vitest'
-import { CeleriacError, JobFailedError } from '../../../src/base/errors.ts'
 import type { Facts } from '../../../src/cli/demo/facts.ts'
+import type { Loudness } from '../../../src/cli/demo/loudness.ts'
 import { fact, factLines, nextLines, trackLines } from '../../../src/cli/demo/report.ts'
-import { newTrack, type Track } from '../../../src/cli/demo/track.ts'
+import type { TrackResults } from '../../../src/cli/demo/results.ts'
+import { aTrack, settledTrack } from './tracks.ts'
 
 const PAPER = { columns: 100, colour: false }
-const JOB = { jobId: '01a1fd6d-2eed-77cb-a93e-3d528b4d160d', task: 'demo.waveform', attempt: 1 }
+const JOB_ID = '01a1fd6d-2eed-77cb-a93e-3d528b4d160d'
 
-const aTrack = (results: Track['results'] = {}): Track =>
-  Object.assign(newTrack('/music/a.flac', 'a.flac'), { results })
-const TAGS = { title: 'Air', artist: 'Bach', album: null, seconds: 61, container: 'FLAC', number: 7 }
+const NOTHING: TrackResults = { art: [], audio: [] }
+const TAGS = {
+  track: 'night-train',
+  title: 'Air',
+  artist: 'Bach',
+  album: null,
+  seconds: 61,
+  container: 'FLAC',
+  cover: 'night-train/cover.jpg',
+}
+const CLOUD = { place: '.celeriac/demo/cloud', files: [{ key: 'outbox/a.eml', bytes: 2_048 }] }
 
 const someFacts = (facts: Partial<Facts> = {}): Facts => ({
   jobs: 5,
   attempts: 7,
   retries: 2,
   failed: 0,
-  reasons: [{ text: 'catalogue: 503 busy', times: 2 }],
-  waitP50Ms: 4,
-  waitMaxMs: 40,
+  reasons: [{ text: 'copyright service: 503 busy', times: 2 }],
+  waits: [
+    { task: 'demo.rights', priority: 20, p50Ms: 4 },
+    { task: 'demo.encode', priority: 5, p50Ms: 40 },
+    { task: 'demo.art', priority: 0, p50Ms: 2_345 },
+  ],
   workers: [{ name: 'demo-1', jobs: 5 }],
   tookMs: 1_234,
-  example: { id: JOB.jobId, task: 'demo.tags', attempts: 3 },
+  example: { id: JOB_ID, task: 'demo.rights', attempts: 3 },
   ...facts,
 })
 
+const analysisOf = (loudness: Loudness, peaks: readonly number[], seconds: number) => ({
+  track: 'night-train',
+  original: 'night-train/original/air.flac',
+  waveform: { seconds, peaks },
+  loudness,
+  picture: 'night-train/waveform.png',
+})
+const SOUND = {
+  track: 'night-train',
+  key: 'night-train/normalised.wav',
+  bytes: 1,
+  gainDb: -1.2,
+  loudness: { integratedLufs: -14, truePeakDb: -1, samplePeakDb: -1 },
+}
+
 describe('trackLines', () => {
-  test('tells what was measured', () => {
-    const track = aTrack({
+  test('tells what was measured and made', () => {
+    const results: TrackResults = {
       tags: TAGS,
-      waveform: { seconds: 61.4, peaks: [0.1, 0.2] },
-      loudness: { integratedLufs: -14.23, truePeakDb: -1, samplePeakDb: -1.2 },
-      artwork: [{ path: 'a.webp', width: 64, height: 64, bytes: 2_048 }],
-    })
-    expect(trackLines(track, PAPER)).toEqual([
-      'Air · Bach  1:01 · catalogue no. 7 · a.flac',
-      `  ${'▅'.repeat(16)}${'█'.repeat(16)}  -14.2 LUFS · peak -1.0 dBTP · cover 64 px (2 KB)`,
+      analysis: analysisOf({ integratedLufs: -12.83, truePeakDb: -1, samplePeakDb: -1.2 }, [0.1, 0.2], 61.4),
+      sound: SOUND,
+      clearance: { entry: 7 },
+      art: [{ key: 'a', bytes: 2_048, size: 64, density: 1, pixels: 64 }],
+      audio: [
+        { key: 'b', bytes: 1_024, kbps: 128 },
+        { key: 'c', bytes: 1_024, kbps: 320 },
+      ],
+    }
+    expect(trackLines(settledTrack(), results, PAPER)).toEqual([
+      'Air · Bach  1:01 · night-train',
+      `  ${'▅'.repeat(16)}${'█'.repeat(16)}  -12.8 LUFS → -14.0 LUFS · peak -1.0 dBTP · cleared, entry 7`,
+      '  1 pictures (2 KB) · mp3 128, 320 kbit/s (2 KB)',
+      '  ✓ published',
     ])
   })
 
   test('draws silence without a level', () => {
-    const track = aTrack({
-      waveform: { seconds: 2, peaks: [0] },
-      loudness: { integratedLufs: null, truePeakDb: null, samplePeakDb: null },
-    })
-    expect(trackLines(track, PAPER)).toEqual(['a.flac  2.0 s', `  ${'▁'.repeat(32)}  silent · peak none`])
+    const analysis = analysisOf({ integratedLufs: null, truePeakDb: null, samplePeakDb: null }, [0], 2)
+    expect(trackLines(settledTrack(), { ...NOTHING, analysis }, PAPER).slice(0, 2)).toEqual([
+      'night-train  2.0 s · night-train',
+      `  ${'▁'.repeat(32)}  silent`,
+    ])
   })
 
-  test('names a fault once, however many parts it met', () => {
-    const track = aTrack()
-    const cause = new CeleriacError('AUDIO_DAMAGED', { file: 'a.flac', problem: 'it ends \x1b[2Jearly' })
-    for (const part of ['waveform', 'loudness'] as const) {
-      track.failures.push({ part, error: new JobFailedError(JOB, { cause }) })
-    }
-    expect(trackLines(track, PAPER)).toEqual(['a.flac', '  ✗ damaged: it ends  [2Jearly'])
+  test('says why it was not published', () => {
+    const track = settledTrack('failed')
+    const failed = aTrack({
+      rights: { state: 'failed', error: 'it \x1b[2Jinfringes' },
+      apologise: { state: 'succeeded' },
+    })
+    track.steps = [
+      ...track.steps.map((step) => ({ ...step, skipped: true })),
+      ...failed.steps.filter(({ name }) => name === 'rights' || name === 'apologise'),
+    ]
+    expect(trackLines(track, NOTHING, PAPER)).toEqual([
+      'night-train  night-train',
+      '  ✗ rights: it  [2Jinfringes; not published, and the uploader is told',
+    ])
   })
 })
 
 describe('factLines', () => {
   test('says what the queue did', () => {
-    expect(factLines(someFacts(), [aTrack()], PAPER)).toEqual([
+    expect(factLines(someFacts(), [settledTrack()], CLOUD, PAPER).join('\n').split('\n')).toEqual([
       'What just happened',
-      '  jobs      5 in 1.2 s: 1 demo.track, which enqueued 4 more',
-      '  attempts  7, 2 of them retries: catalogue: 503 busy (2)',
-      '  waits     from due to begun 4 ms at the median, 40 ms at most',
+      '  jobs      5 in 1.2 s, enqueued as one canvas',
+      '  attempts  7, 2 of them retries: copyright service: 503 busy (2)',
+      '  waits     from due to begun, at the median: the copyright check (priority 20) 4 ms, a picture',
+      '            (priority 0) 2.3 s',
       '  workers   demo-1 settled 5',
+      '  files     1 (2 KB) in .celeriac/demo/cloud, 1 of them a letter',
     ])
   })
 
-  test('does not blame a file for what it has not done', () => {
-    const track = aTrack()
-    track.failures.push({ part: 'tags', error: new JobFailedError(JOB, { cause: new Error('no network') }) })
-    expect(factLines(someFacts({ failed: 1 }), [track], PAPER).at(-1)).toBe(
-      '  failed    1 job, of a.flac; see celeriac job <id>',
+  test('counts what failed and what never ran', () => {
+    const track = aTrack({
+      rights: { state: 'failed', error: 'it infringes' },
+      encode: { state: 'failed', skipped: true },
+    })
+    expect(factLines(someFacts({ failed: 4 }), [track], CLOUD, PAPER)).toContain(
+      '  failed    1 job; 3 that depend on them never ran and are settled, too',
     )
   })
 })
 
 describe('nextLines', () => {
-  test('names a job worth looking at', () => {
-    const lines = nextLines(someFacts(), PAPER)
-    expect(lines[2]).toBe(`  npx celeriac job ${JOB.jobId}   took 3 attempts`)
+  test('names a canvas and a job worth looking at', () => {
+    const lines = nextLines(someFacts(), JOB_ID, PAPER)
+    expect(lines[1]).toBe(`  npx celeriac workflow ${JOB_ID}   draws a canvas`)
+    expect(lines[2]).toBe(`  npx celeriac job ${JOB_ID}        took 3 attempts`)
     expect(lines.every((line) => line.length < 80)).toBe(true)
   })
 })

@@ -2,49 +2,81 @@ import { stripVTControlCharacters } from 'node:util'
 import { describe, expect, test } from 'vitest'
 import { openScreen } from '../../../src/cli/demo/screen.ts'
 import { fitWidth, printable, textWidth } from '../../../src/cli/demo/text-width.ts'
-import { drawRows, type Row } from '../../../src/cli/demo/view.ts'
+import { drawTracks } from '../../../src/cli/demo/view.ts'
+import { aTrack } from './tracks.ts'
 
-const TITLES = ['tags', 'waveform']
+const ROOM = { columns: 80, rows: 24, colour: false }
 
-const aRow = (name: string, state: Row['cells'][number]['state'] = 'waiting', note = ''): Row => ({
-  name,
-  cells: [{ state: 'succeeded' }, state === 'running' ? { state, done: 0.5 } : { state }],
-  note,
-})
+describe('drawTracks', () => {
+  test('draws the branches of an upload with what each of them does', () => {
+    const track = aTrack({
+      upload: { state: 'succeeded' },
+      tags: { state: 'succeeded' },
+      art: { state: 'running' },
+      waveform: { state: 'running', done: 0.5 },
+      rights: { state: 'pending', attempt: 2, reasons: ['503 waking up', '503 busy'] },
+    })
+    expect(drawTracks([track], ROOM)).toEqual([
+      '▶ night-train              ▇▁▁▁▁▁▁▁▁▁▁▁  2 of 29   rights: 503 busy',
+      '├─ ✓ upload',
+      '├─┬─ ✓ tags',
+      '│ │  └─ ▶ art, 8 sizes × 2      ▶▶▶▶▶▶▶▶▶▶▶▶▶▶▶▶',
+      '│ └─┬─ ▶ waveform               ▇▇▇▇▇▇▁▁▁▁▁▁',
+      '│   │  └─ · normalise',
+      '│   ├─ ↻ rights                 attempt 2: 503 busy',
+      '│   └─ · mp3 128, 192, 320      ···',
+      '└─ · index   · followers   · notify',
+    ])
+  })
 
-describe('drawRows', () => {
-  test('draws a line for each file', () => {
-    const rows = [aRow('bells.wav', 'running'), aRow('torn.wav', 'failed', 'it ends early')]
-    expect(drawRows(TITLES, rows, { columns: 80, rows: 24, colour: false })).toEqual([
-      'file       tags    waveform',
-      'bells.wav  ✓       ▇▇▇▁▁▁',
-      'torn.wav   ✓       ✗         it ends early',
+  test('shows why a branch failed, what never ran, and who is told', () => {
+    const skipped = { state: 'failed', skipped: true } as const
+    const track = aTrack({
+      rights: { state: 'failed', attempt: 3, error: 'it infringes' },
+      encode: skipped,
+      index: skipped,
+      publish: skipped,
+      notify: skipped,
+      apologise: { state: 'succeeded' },
+    })
+    expect(drawTracks([track], ROOM)).toEqual([
+      '✗ night-train              ▇▇▇▇▁▁▁▁▁▁▁▁  10 of 30  rights: it infringes',
+      '├─ · upload',
+      '├─┬─ · tags',
+      '│ │  └─ · art, 8 sizes × 2      ················',
+      '│ └─┬─ · waveform',
+      '│   │  └─ · normalise',
+      '│   ├─ ✗ rights                 it infringes',
+      '│   └─ ⊘ mp3 128, 192, 320      ⊘⊘⊘',
+      '└─ ⊘ index   ⊘ followers   ⊘ notify',
+      '└╌ ✓ tell the uploader',
     ])
   })
 
   test.each([20, 30, 44, 80, 200])('stays within %i columns', (columns) => {
-    const rows = [
-      aRow('a rather long name of a file.flac', 'retrying', 'the service answered 503 busy '.repeat(9)),
-    ]
-    const lines = drawRows(TITLES, rows, { columns: Math.max(columns, 30), rows: 24, colour: true })
-    for (const line of lines) {
-      expect(textWidth(stripVTControlCharacters(line))).toBeLessThan(Math.max(columns, 30))
+    const track = aTrack({
+      rights: { state: 'pending', attempt: 1, reasons: ['the service answered 503 busy '.repeat(9)] },
+    })
+    for (const line of drawTracks([track], { columns, rows: 24, colour: true })) {
+      expect(textWidth(stripVTControlCharacters(line))).toBeLessThan(columns)
     }
   })
 
-  test('shows what moves when there is no room for all', () => {
-    const rows = Array.from({ length: 50 }, (_, i) => aRow(`${i}.mp3`, i === 40 ? 'running' : 'succeeded'))
-    const lines = drawRows(TITLES, rows, { columns: 80, rows: 6, colour: false })
-    expect(lines.length).toBe(6)
-    expect(lines.join('\n')).toContain('40.mp3')
-    expect(lines.at(-1)).toBe('… and 46 more')
+  test.each([2, 6, 12, 24, 60])('stays within %i rows, and shows first what moves', (rows) => {
+    const tracks = Array.from({ length: 8 }, (_, index) =>
+      aTrack(index === 5 ? { upload: { state: 'running' } } : {}, `track-${index}`),
+    )
+    const lines = drawTracks(tracks, { ...ROOM, rows })
+    expect(lines.length).toBeLessThanOrEqual(rows)
+    expect(lines.join('\n')).toContain('track-5')
+    if (rows === 6) expect(lines.at(-1)).toBe('… and 3 more')
+    if (rows === 24) expect(lines.filter((line) => line.includes('rights'))).toHaveLength(1)
   })
 
   test('uses colours only where asked', () => {
-    const room = { columns: 80, rows: 24 }
-    const rows = [aRow('a.mp3', 'failed')]
-    const plain = drawRows(TITLES, rows, { ...room, colour: false })
-    const coloured = drawRows(TITLES, rows, { ...room, colour: true })
+    const tracks = [aTrack({ rights: { state: 'failed', error: 'no' } })]
+    const plain = drawTracks(tracks, ROOM)
+    const coloured = drawTracks(tracks, { ...ROOM, colour: true })
     expect(plain.join('')).not.toContain('\x1b')
     expect(coloured.join('')).toContain('\x1b[31m')
     expect(coloured.map((line) => stripVTControlCharacters(line).trimEnd())).toEqual(plain)
