@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
 import { aJob, aResult, attemptsOf, find, fromNow, jobsLike } from '../support/factory.ts'
-import { useDatabase } from '../support/postgres.ts'
+import { createDatabase, useDatabase } from '../support/postgres.ts'
+import { openSession } from '../support/session.ts'
 import { cancelJobs, claimJobs, settleJobs } from '../support/verbs.ts'
 
 const database = useDatabase()
@@ -223,4 +224,21 @@ describe('settle_jobs', () => {
       expect(new Set(Object.values(cancelled)).difference(new Set(['requested', 'settled'])).size).toBe(0)
     }
   })
+})
+
+test('other outcomes are looked up one by one, though their plan was made when the table was empty', async () => {
+  await using fresh = await createDatabase({ name: 'settle_others' })
+  await using session = await openSession(fresh.url)
+  const worker = randomUUID()
+  const outcomes = (ids: readonly string[]) =>
+    ids.map((id) => ({ id, token: 1, kind: 'discarded' as const, error: BOOM }))
+  await settleJobs(session, worker, { others: outcomes(await jobsLike(fresh, 1, { worker_id: worker })) })
+  const ids = await jobsLike(fresh, 3_000, { worker_id: worker })
+  await session.query('begin')
+  await settleJobs(session, worker, { others: outcomes(ids.slice(0, 200)) })
+  const [read] = await session.query<{ n: number }>(
+    `select (idx_tup_fetch + seq_tup_read)::integer as n from pg_stat_xact_user_tables
+      where schemaname = 'celeriac' and relname = 'jobs'`,
+  )
+  expect(read?.n).toBeLessThan(200 * 10)
 })
