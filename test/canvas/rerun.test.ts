@@ -114,4 +114,18 @@ describe('running a canvas again', () => {
     expect(await handle.result(SOON)).toEqual([1, 2])
     expect(runs.toSorted()).toEqual(['frail 1', 'frail 1', 'frail 2', 'frail 2'])
   })
+
+  test('brings a chain of 5,000 back, all of it or from its end', { timeout: 30_000 }, async () => {
+    const app = apps.app()
+    const add = app.task('add', (left: number, right: number) => left + right)
+    const steps = Array.from({ length: 4_999 }, () => add.s(1))
+    const handle = await chain([add.s(0, 1), ...steps]).enqueue()
+    expect(await handle.workflow.cancel()).toEqual({ cancelled: 5_000, requested: 0 })
+    expect(await handle.workflow.retryFailed()).toBe(5_000)
+    expect(await handle.workflow.progress()).toMatchObject({ pending: 1, waiting: 4_999 })
+    await app.job(handle.workflow.id).cancel()
+    expect(await handle.workflow.progress()).toMatchObject({ cancelled: 5_000, done: true })
+    expect(await handle.retry()).toBe('retried')
+    expect(await handle.workflow.progress()).toMatchObject({ pending: 1, waiting: 4_999 })
+  })
 })

@@ -12,7 +12,7 @@ create or replace function celeriac.find_rerun(
 )
 language plpgsql stable
 set jit = off
--- planner: edge by edge, whatever the statistics say.
+-- planner: edge by edge, whatever the statistics say. "not in" is answered by a hash table, "<> all" by walking the array.
 set enable_seqscan = off
 set enable_hashjoin = off
 set enable_mergejoin = off
@@ -22,10 +22,12 @@ declare
   v_more uuid[];
 begin
   with recursive origin (id, state, inside, before_id) as (
-    select
-      result.id, result.state, coalesce(result.options ->> 'join' <> 'value', false) and result.state = 'succeeded',
-      result.parent_id
+    -- The group is left when walking up comes to what stands before it; only for groups, lest each node walks by itself.
+    select result.id, result.state, kind.grouped, case when kind.grouped then result.parent_id end
     from celeriac.results as result
+    cross join lateral (
+      select coalesce(result.options ->> 'join' <> 'value', false) and result.state = 'succeeded' as grouped
+    ) as kind
     where result.id = any (p_ids)
     union
     select result.id, result.state, origin.inside, origin.before_id
@@ -41,20 +43,20 @@ begin
   loop
     with recursive below as (
       select edge.child_id as id from celeriac.dependencies as edge
-      where edge.parent_id = any (origins) and edge.child_id <> all (v_stuck)
+      where edge.parent_id = any (origins) and edge.child_id not in (select unnest(v_stuck))
       union
       select edge.child_id
       from below
       join celeriac.dependencies as edge on edge.parent_id = below.id
-      where edge.child_id <> all (v_stuck)
+      where edge.child_id not in (select unnest(v_stuck))
     )
     select array_agg(below.id) into affected from below;
 
     select array_agg(distinct edge.child_id) into v_more
     from celeriac.dependencies as edge
     join celeriac.results as result on result.id = edge.parent_id
-    where edge.child_id = any (affected) and edge.child_id <> all (origins) and not edge.either
-      and result.state <> 'succeeded' and edge.parent_id <> all (affected || origins);
+    where edge.child_id = any (affected) and not edge.either and result.state <> 'succeeded'
+      and edge.child_id not in (select unnest(origins)) and edge.parent_id not in (select unnest(affected || origins));
     exit when v_more is null;
     v_stuck := v_stuck || v_more;
   end loop;

@@ -60,7 +60,7 @@ begin
   into v_busy
   from celeriac.jobs as job
   where job.id = any (v_again.affected)
-    and (job.run_at is not null or job.options ->> 'join' = 'value' and job.id <> all (coalesce(v_again.settled, '{}')))
+    and (job.run_at is not null or job.options ->> 'join' = 'value' and job.id not in (select unnest(v_again.settled)))
   order by job.worker_id is null, job.id
   limit 1;
   if v_busy.id is null and (
@@ -103,7 +103,7 @@ begin
     update celeriac.jobs as job
     set run_at = least(job.run_at, v_now)
     where job.id = any (p_ids) and job.worker_id is null and job.run_at is not null
-      and (v_returned is null or job.id <> all (v_returned))
+      and job.id not in (select unnest(v_returned))
     returning job.id, job.queue
   )
   select array_agg(hurried.id), v_queues || array_agg(distinct hurried.queue) into v_hurried, v_queues from hurried;
@@ -118,13 +118,17 @@ begin
   select
     given.id,
     case
-      when given.id = any (v_hurried) or given.id = any (v_returned) then 'retried'
+      when given.id in (select unnest(v_hurried || v_returned)) then 'retried'
       when job.id is not null then 'running'
       else 'unknown'
     end,
     job.id is null or job.options is null or not job.options ? 'join'
   from (select distinct id from unnest(p_ids || v_returned) as id) as given
-  left join celeriac.job_detail as job on job.id = given.id and (given.id = any (v_returned) or job.settled_at is null);
+  left join lateral (
+    select node.id, node.options from celeriac.jobs as node where node.id = given.id
+    union all
+    select node.id, node.options from celeriac.results as node where node.id = given.id and node.id = any (v_joins)
+  ) as job on true;
 end
 $$;
 comment on function celeriac.rerun_jobs(uuid[]) is 'Runs jobs again, with everything that follows from them in a canvas: all of it goes back and waits, and what waits for nothing is due now.';

@@ -32,13 +32,13 @@ begin
     select member.id, member.join_id, job.parent_id, member.before_id
     from member
     join celeriac.job_detail as job on job.id = member.above_id
-    where member.above_id is distinct from member.before_id and member.above_id <> all (p_ids)
+    where member.above_id is distinct from member.before_id and member.above_id not in (select unnest(p_ids))
   )
   select array_agg(member.id), array_agg(member.join_id) into v_ids, v_joins
   from member
   join celeriac.dependencies as edge
     on edge.parent_id = member.above_id and edge.child_id = member.join_id and edge.into_join
-  where member.above_id = any (p_ids) and member.id <> member.above_id;
+  where member.above_id in (select unnest(p_ids)) and member.id <> member.above_id;
 
   with recursive loose as (
     select edge.parent_id as id from celeriac.dependencies as edge where edge.child_id = any (p_replaced) and edge.into_join
