@@ -124,7 +124,7 @@ export class BoundSignature {
 }
 
 /** Puts the types on: what the compiler is told of a signature is said by whoever composes it. */
-export function typed<S extends AnySignature>(data: SignatureData, bond: Bond): S {
+function typed<S extends AnySignature>(data: SignatureData, bond: Bond): S {
   return new BoundSignature(data, bond) as unknown as S
 }
 

@@ -8,8 +8,8 @@ import { BoundSignature } from './bound-signature.ts'
 import { type GroupOptions, groupOptions, isIterable } from './build.ts'
 import type { SignatureData } from './data.ts'
 import { checkedOptions } from './options.ts'
-import type { Partial } from './partial-types.ts'
 import type { GroupSignature, Signature } from './signature.ts'
+import type { Signing } from './signing.ts'
 import { snapshot } from './snapshot.ts'
 import type { DoesNotFit, FailureOf, NoOptions } from './types.ts'
 
@@ -24,7 +24,7 @@ export interface Composing<Args extends readonly unknown[], Result> {
    *
    * @example chain(add.s(2, 2), add.s(4)) // add(add(2, 2), 4)
    */
-  readonly s: Partial<Args, Result>
+  readonly s: Signing<Args, Result>
   /** An immutable signature: it has all of its args, and ignores what comes before. */
   si(...args: Args): Signature<unknown[], Result>
   /** One job that calls the task with each item in turn and gives the list of what it returns. */

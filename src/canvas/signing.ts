@@ -8,7 +8,7 @@ import type { Signature } from './signature.ts'
  */
 
 /** `task.s` for the args of a task. */
-export type Partial<Args extends readonly unknown[], Result> = number extends Args['length']
+export type Signing<Args extends readonly unknown[], Result> = number extends Args['length']
   ? WithRest<Required<Args>, Args, Result>
   : IsUnion<Args['length']> extends true
     ? (() => Signature<Args, Result>) &
