@@ -27,7 +27,8 @@ export interface PlanNode {
   readonly waits: boolean
   /** Whether its first argument is what its parent makes. */
   readonly takesInput: boolean
-  readonly join?: 'list' | 'object'
+  /** A node that no worker runs: it makes a list or an object of its parents' values, or hands on the one. */
+  readonly join?: 'list' | 'object' | 'value'
   /** Number of the first node inside a join. */
   readonly first?: number
   /** Places in the plan's error callbacks. */
@@ -101,7 +102,7 @@ export function planOf(
 ): Plan {
   const planner = new Planner()
   const output = planner.place(data, { ...NOWHERE, open, ...splitOptions(options) })
-  return planner.finish(output, context)
+  return planner.finish(planner.settleForLess(output), context)
 }
 
 /** Plans what takes the place of a running job. */
@@ -175,13 +176,35 @@ class Planner {
     })
   }
 
+  /** Whoever waits for a canvas that may fail waits for a join behind it, which makes do with what stands for its value. */
+  settleForLess(output: number): number {
+    const last = this.#nodes[output]
+    if (last === undefined || last.join !== undefined || !this.#optional.has(output)) return output
+    const { id, ...options } = last.options
+    this.#nodes[output] = { ...last, options }
+    const join = this.#nodes.length
+    this.#nodes.push({
+      task: JOIN_TASK,
+      args: [],
+      options: { ...joinOptions(options), ...(id !== undefined && { id }) },
+      parent: output,
+      waits: true,
+      takesInput: false,
+      join: 'value',
+      errbacks: [],
+    })
+    this.connect(output, join, { intoJoin: true })
+    return join
+  }
+
   /** Looks at the whole once more: who is a member, and whose values are needed for a while only. */
   finish(output: number, context: PlanContext): Plan {
     const nodes = this.#nodes
     const consumed = new Set<number>()
     for (const edge of [...this.#edges].reverse()) {
       const member = nodes[edge.parent]
-      if (edge.intoJoin && member !== undefined && member.join === undefined) member.isMember = true
+      const isMember = edge.intoJoin && edge.position !== null
+      if (isMember && member !== undefined && member.join === undefined) member.isMember = true
       const child = nodes[edge.child]
       // What a job outside takes of it is not known here, so it is kept.
       const needs = edge.child === OUTER || child?.join === undefined || consumed.has(edge.child)

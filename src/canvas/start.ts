@@ -47,9 +47,15 @@ export async function startCanvas(
     givenId: outputId !== undefined,
   }
   await context.enqueuer.startWorkflow({ id: head.id, ...planText(plan, ids, head, binding) }, tx ?? null)
-  return plan.nodes[plan.output]?.join === undefined
+  return isJob(plan)
     ? new JobHandle(head.outputId, context, head.id)
     : new GroupHandle(head.outputId, context, head.id)
+}
+
+/** Whether what a canvas ends in gives one value, and not those of a group. */
+function isJob({ nodes, output }: Plan): boolean {
+  const join = nodes[output]?.join
+  return join === undefined || join === 'value'
 }
 
 /** What planning asks about tasks. */
