@@ -9,5 +9,6 @@ export async function joinedValue(
   codec: Codec | undefined,
   jobId: string,
 ): Promise<unknown> {
-  return decodeValue(assemble(jobId, await readInputs(database, [jobId])), codec)
+  const inputs = await readInputs(database, [jobId])
+  return assemble(jobId, inputs, (stored, tagged) => decodeValue(stored, tagged ? undefined : codec))
 }

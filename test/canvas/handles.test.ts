@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { ChordError, JobCancelledError, JobFailedError, ResultTimeoutError } from '../../src/index.ts'
+import { ChordError, group, JobCancelledError, JobFailedError, ResultTimeoutError } from '../../src/index.ts'
 import { rejection, useApps } from '../support/apps.ts'
 import { useDatabase } from '../support/postgres.ts'
 import { aCanvas, type Canvas, FAILS, type NodeSpec, takes } from './rows.ts'
@@ -40,6 +40,23 @@ describe('GroupHandle', () => {
     expect(await group.settled()).toEqual({ ok: true, value: await waiting })
     expect(await apps.app().job(group.id).result()).toEqual(await waiting)
     expect((await apps.app().job(group.id).info()).value).toEqual(await waiting)
+  })
+
+  test('gives values that another codec has written, and errors and defaults among them', async () => {
+    const codec = {
+      encode: (value: unknown) => ({ written: JSON.stringify(value) }),
+      decode: (stored: unknown) => JSON.parse(String(Object(stored).written)) as unknown,
+    }
+    const app = apps.app({ codec })
+    const double = app.task('double', (value: number) => value * 2)
+    const fails = app.task('fails', { maxAttempts: 1 }, (): number => {
+      throw new Error('no')
+    })
+    await apps.worker(app)
+    const optional = await group([double.s(1), fails.s().optional(7)]).enqueue()
+    expect(await optional.result()).toEqual([2, 7])
+    const allowing = await group([double.s(1), fails.s()], { allowFailures: true }).enqueue()
+    expect(await allowing.result()).toEqual([2, expect.objectContaining({ message: 'no' })])
   })
 
   test('C-106 throws the error of the first member in definition order, whichever failed first', async () => {

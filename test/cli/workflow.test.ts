@@ -85,6 +85,8 @@ describe('celeriac workflow', () => {
     expect(rows.map(([depth, id]) => `${depth} ${canvas.nameOf(id)}`).join()).toBe(
       '0 a,0 outer,1 b,1 c,1 inner,2 d,2 e,1 f,0 g',
     )
+    const job = await cli(['job', String(canvas.ids.f)], { env: env() })
+    expect(job.stdout).toContain(`\nworkflow\t${canvas.id}\n`)
     expect(rows[6]).toEqual(['2', canvas.ids.e, 'job', 'work', 'e', 'pending', canvas.ids.c, ''])
   })
 

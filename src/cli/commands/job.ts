@@ -65,6 +65,7 @@ function show(
     ['worker', job.worker_id ?? ''],
     ['parent', job.parent_id ?? ''],
     ['root', job.root_id ?? ''],
+    ['workflow', job.workflow_id ?? ''],
     ['children', children.join(' ')],
   ]
   const line = (name: string, value: string): void =>

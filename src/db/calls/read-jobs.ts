@@ -50,6 +50,7 @@ export interface JobDetailRow {
   readonly worker_id: string | null
   readonly root_id: string | null
   readonly parent_id: string | null
+  readonly workflow_id: string | null
 }
 
 /** Reads the outcome of jobs so far; ids nobody knows are left out. */
