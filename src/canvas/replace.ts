@@ -31,7 +31,7 @@ export function replacementText(
 ): string {
   const levels = Number(job.rowOptions?.nesting ?? 0) + 1
   if (levels > MOST_LEVELS) throw new CeleriacError('REPLACED_TOO_OFTEN', { jobId: job.id, levels })
-  const plan = replacementOf(data, { labels: job.labels }, planContext(binding))
+  const plan = replacementOf(data, inherited(job), planContext(binding))
   return textOf(job, plan, describe(data), binding, levels)
 }
 
@@ -42,8 +42,13 @@ export function memberText(
   binding: CanvasBinding,
 ): string {
   const members = signatures.map(({ data }) => data)
-  const plan = membersOf(members, { labels: job.labels }, planContext(binding))
+  const plan = membersOf(members, inherited(job), planContext(binding))
   return textOf(job, plan, '', binding, 0)
+}
+
+/** No labels and an empty map of them must look alike: errbacks that are the same are called once. */
+function inherited({ labels }: Replaced): Pick<Replaced, 'labels'> | Record<never, never> {
+  return Object.keys(labels).length === 0 ? {} : { labels }
 }
 
 function textOf(job: Replaced, plan: Plan, name: string, binding: CanvasBinding, nesting: number): string {

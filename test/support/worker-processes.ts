@@ -84,7 +84,10 @@ export async function workerProcess(
     children.delete(child)
     return (code ?? signal) as number | NodeJS.Signals
   })
-  await until(() => started || child.exitCode !== null, { what: 'the start of a worker process' })
+  await until(() => started || child.exitCode !== null, {
+    what: 'the start of a worker process',
+    timeoutMs: 30_000,
+  })
   return {
     pid: child.pid ?? 0,
     begun,
