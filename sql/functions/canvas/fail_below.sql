@@ -21,8 +21,8 @@ declare
   v_now timestamptz := celeriac.clock();
   v_ids uuid[];
   v_origins uuid[];
-  v_states text[];
   v_inside boolean[];
+  v_ends jsonb;
   -- By id: errors of nodes that others refer to, which are those that failed themselves, and joins.
   v_errors jsonb;
   v_more jsonb;
@@ -55,8 +55,9 @@ begin
     ) as child
   )
   select
-    array_agg(one.id), array_agg(one.origin), array_agg(one.state), array_agg(one.own)
-  into v_ids, v_origins, v_states, v_inside
+    array_agg(one.id), array_agg(one.origin), array_agg(one.own),
+    jsonb_object_agg(one.id, jsonb_build_array(one.origin, one.state, one.own))
+  into v_ids, v_origins, v_inside, v_ends
   from (select distinct on (fallen.id) fallen.* from fallen order by fallen.id, fallen.own desc) as one;
 
   -- Errors of joins, the inner ones first: that of an outer one is caused by them.
@@ -111,10 +112,11 @@ begin
     and result.id = late.child_id and result.error ? 'failedIds';
 
   with removed as (
-    delete from celeriac.jobs as job
-    using unnest(v_ids, v_origins, v_states, v_inside) as fallen (id, origin, state, own)
-    where job.id = any (v_ids) and job.id = fallen.id
-    returning job.*, fallen.origin, fallen.state, fallen.own
+    -- planner: how each ends is looked up in a value; joining two long lists takes the square of their length.
+    delete from celeriac.jobs as job where job.id = any (v_ids)
+    returning job.*,
+      v_ends -> job.id::text ->> 0 as origin, v_ends -> job.id::text ->> 1 as state,
+      v_ends -> job.id::text -> 2 = 'true' as own
   )
   insert into celeriac.results (
     id, settled_at, run_at, enqueued_at, claimed_at, expires_at, token, worker_id, root_id, parent_id, workflow_id, attempt,
@@ -125,8 +127,8 @@ begin
     token + 1, null, root_id, parent_id, workflow_id, attempt, max_attempts, snoozes, losses, state::celeriac.job_state,
     priority, queue, task, args,
     case
-      when own then coalesce(v_errors -> id::text, v_errors -> origin::text)
-      else coalesce(v_errors -> origin::text, '{}') || jsonb_build_object('upstream', origin)
+      when own then coalesce(v_errors -> id::text, v_errors -> origin)
+      else coalesce(v_errors -> origin, '{}') || jsonb_build_object('upstream', origin)
     end,
     options, labels, progress
   from removed;
