@@ -115,6 +115,21 @@ describe('running a canvas again', () => {
     expect(runs.toSorted()).toEqual(['frail 1', 'frail 1', 'frail 2', 'frail 2'])
   })
 
+  test('makes values again that were not kept for longer than they were needed', async () => {
+    const { sum, frail, broken } = await started()
+    broken.is = false
+    const handle = await chain(
+      group([frail.s(1).with({ ignoreResult: true }), frail.s(2)]),
+      sum.s(),
+      frail.s(),
+    ).enqueue()
+    expect(await handle.result(SOON)).toBe(3)
+    const jobs = await handle.workflow.jobs()
+    expect(await handle.workflow.rerun(jobs[2] ?? '')).toBe(3)
+    expect(await handle.result(SOON)).toBe(3)
+    expect(await handle.workflow.progress()).toMatchObject({ succeeded: 4, done: true })
+  })
+
   test('brings a chain of 5,000 back, all of it or from its end', { timeout: 30_000 }, async () => {
     const app = apps.app()
     const add = app.task('add', (left: number, right: number) => left + right)

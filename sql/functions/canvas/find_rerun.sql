@@ -2,7 +2,7 @@
 -- What runs again when settled nodes do.
 -- Args:    p_ids  nodes; those that are not settled yet are passed over
 -- Returns: origins  the nodes themselves; for one that never began, what failed above it as well; for a group that succeeded,
---                   whatever is inside; and what made a value that was not kept
+--                   whatever is inside; and what made a value they take that was not kept
 --          affected everything below those, settled or not, as far as nothing else that failed keeps it from running
 --          settled  of both, what is settled: it has to come back; null for nothing
 --          replaced  of those, jobs that were replaced and have to run themselves again: their input changes, or they are given
@@ -36,34 +36,55 @@ begin
     join celeriac.results as result on result.id = edge.parent_id
     where origin.inside and edge.parent_id is distinct from origin.before_id
       or origin.state <> 'succeeded' and result.state <> 'succeeded' and not edge.either
-      or edge.drops and edge.passes and result.value is null and not result.options ? 'join'
   )
   select array_agg(distinct origin.id) into origins from origin;
 
   loop
-    with recursive below as (
-      select edge.child_id as id from celeriac.dependencies as edge
-      where edge.parent_id = any (origins) and edge.child_id not in (select unnest(v_stuck))
+    v_stuck := '{}';
+    loop
+      with recursive below as (
+        select edge.child_id as id from celeriac.dependencies as edge
+        where edge.parent_id = any (origins) and edge.child_id not in (select unnest(v_stuck))
+        union
+        select edge.child_id
+        from below
+        join celeriac.dependencies as edge on edge.parent_id = below.id
+        where edge.child_id not in (select unnest(v_stuck))
+      )
+      select array_agg(below.id) into affected from below;
+
+      select array_agg(distinct edge.child_id) into v_more
+      from celeriac.dependencies as edge
+      join celeriac.results as result on result.id = edge.parent_id
+      where edge.child_id = any (affected) and not edge.either and result.state <> 'succeeded'
+        and edge.child_id not in (select unnest(origins)) and edge.parent_id not in (select unnest(affected || origins));
+      exit when v_more is null;
+      v_stuck := v_stuck || v_more;
+    end loop;
+
+    select array_agg(distinct result.id order by result.id) into settled
+    from celeriac.results as result
+    where result.id = any (origins || affected);
+
+    -- What is taken from a job that kept no value for longer than it was needed has to be made again.
+    with recursive taken as (
+      select edge.parent_id, edge.drops, edge.from_join
+      from celeriac.dependencies as edge
+      where edge.child_id = any (settled) and edge.passes
       union
-      select edge.child_id
-      from below
-      join celeriac.dependencies as edge on edge.parent_id = below.id
-      where edge.child_id not in (select unnest(v_stuck))
+      select edge.parent_id, edge.drops, edge.from_join
+      from taken
+      join celeriac.dependencies as edge on edge.child_id = taken.parent_id and edge.passes
+      where taken.from_join
     )
-    select array_agg(below.id) into affected from below;
-
-    select array_agg(distinct edge.child_id) into v_more
-    from celeriac.dependencies as edge
-    join celeriac.results as result on result.id = edge.parent_id
-    where edge.child_id = any (affected) and not edge.either and result.state <> 'succeeded'
-      and edge.child_id not in (select unnest(origins)) and edge.parent_id not in (select unnest(affected || origins));
+    select array_agg(distinct result.id) into v_more
+    from taken
+    join celeriac.results as result on result.id = taken.parent_id
+    where taken.drops and result.value is null and result.state = 'succeeded'
+      and result.id not in (select unnest(settled));
     exit when v_more is null;
-    v_stuck := v_stuck || v_more;
+    origins := origins || v_more;
   end loop;
-
-  select array_agg(distinct result.id order by result.id) into settled
-  from celeriac.results as result
-  where result.id = any (origins || affected);
 
   select array_agg(result.id) into replaced
   from celeriac.results as result
