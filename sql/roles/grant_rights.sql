@@ -79,6 +79,7 @@ begin
       ('clock', 'plain', 'producer worker viewer'),
       ('schema_version', 'plain', 'producer worker viewer'),
       ('role_prefix', 'plain', 'producer worker viewer'),
+      ('result_expiry', 'plain', 'worker'),
       -- parts of enqueue
       ('insert_nodes', 'plain', ''),
       ('assert_options', 'plain', ''),

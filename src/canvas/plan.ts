@@ -203,7 +203,8 @@ class Planner {
     const consumed = new Set<number>()
     for (const edge of [...this.#edges].reverse()) {
       const member = nodes[edge.parent]
-      const isMember = edge.intoJoin && edge.position !== null
+      // Among members with names a further one has no place.
+      const isMember = edge.intoJoin && edge.position !== null && edge.name === null
       if (isMember && member !== undefined && member.join === undefined) member.isMember = true
       const child = nodes[edge.child]
       // What a job outside takes of it is not known here, so it is kept.

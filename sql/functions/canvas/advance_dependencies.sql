@@ -48,7 +48,7 @@ begin
       )
       select
         id, v_now, run_at, enqueued_at, claimed_at,
-        v_now + (options ->> 'resultTtlMs')::double precision * interval '1 millisecond',
+        celeriac.result_expiry(options, v_now),
         token, null, root_id, parent_id, workflow_id, attempt, max_attempts, snoozes, losses, 'succeeded', priority, queue,
         task, args, options, labels, progress
       from settled;

@@ -123,7 +123,7 @@ begin
     max_attempts, snoozes, losses, state, priority, queue, task, args, error, options, labels, progress
   )
   select
-    id, v_now, run_at, enqueued_at, claimed_at, v_now + (options ->> 'resultTtlMs')::double precision * interval '1 millisecond',
+    id, v_now, run_at, enqueued_at, claimed_at, celeriac.result_expiry(options, v_now),
     token + 1, null, root_id, parent_id, workflow_id, attempt, max_attempts, snoozes, losses, state::celeriac.job_state,
     priority, queue, task, args,
     case

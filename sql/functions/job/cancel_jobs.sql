@@ -40,7 +40,7 @@ begin
     )
     select
       id, v_now, run_at, enqueued_at, claimed_at,
-      v_now + (options ->> 'resultTtlMs')::double precision * interval '1 millisecond',
+      celeriac.result_expiry(options, v_now),
       -- token + 1: whoever still believes in an earlier attempt must not take this for its own settling.
       token + 1, null, root_id, parent_id, attempt, max_attempts, snoozes, losses, 'cancelled', priority, queue, task, args,
       jsonb_build_object('name', 'JobCancelledError', 'code', 'JOB_CANCELLED', 'message',

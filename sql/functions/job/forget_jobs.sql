@@ -10,6 +10,7 @@ language plpgsql
 set enable_seqscan = off
 as $$
 declare
+  v_now timestamptz := celeriac.clock();
   v_marked integer;
   v_removed integer;
 begin
@@ -23,12 +24,23 @@ begin
   get diagnostics v_marked = row_count;
 
   with mine as materialized (
-    select result.id, result.settled_at from celeriac.results as result where result.id = any (p_ids) order by result.id for update
+    select result.id, result.settled_at,
+      exists (select from celeriac.jobs as job where job.workflow_id = result.workflow_id) as needed
+    from celeriac.results as result where result.id = any (p_ids) order by result.id for update
+  ), kept as (
+    -- What waits in the same canvas may take it yet: it goes when all of that is settled.
+    update celeriac.results as result
+    set expires_at = v_now
+    from mine
+    where result.id = mine.id and result.settled_at = mine.settled_at and mine.needed
+    returning result.id
+  ), removed as (
+    delete from celeriac.results as result
+    using mine
+    where result.id = mine.id and result.settled_at = mine.settled_at and not mine.needed
+    returning result.id
   )
-  delete from celeriac.results as result
-  using mine
-  where result.id = mine.id and result.settled_at = mine.settled_at;
-  get diagnostics v_removed = row_count;
+  select (select count(*) from kept) + (select count(*) from removed) into v_removed;
   with mine as materialized (
     select attempt.job_id, attempt.token, attempt.ended_at from celeriac.attempts as attempt
     where attempt.job_id = any (p_ids)

@@ -58,7 +58,7 @@ begin
       )
       select
         id, v_now, run_at, enqueued_at, claimed_at,
-        v_now + (options ->> 'resultTtlMs')::double precision * interval '1 millisecond',
+        celeriac.result_expiry(options, v_now),
         token, worker_id, root_id, parent_id, attempt, max_attempts, snoozes, losses, 'succeeded', priority, queue, task,
         args, value::jsonb, options, labels, progress, workflow_id
       from settled
@@ -125,7 +125,7 @@ begin
       )
       select
         id, v_now, run_at, enqueued_at, claimed_at,
-        v_now + (options ->> 'resultTtlMs')::double precision * interval '1 millisecond',
+        celeriac.result_expiry(options, v_now),
         token, worker_id, root_id, parent_id, attempt, max_attempts, snoozes, losses, next_state, priority, queue, task,
         args, case next_state when 'succeeded' then value end,
         case next_state

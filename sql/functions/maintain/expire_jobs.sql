@@ -40,7 +40,7 @@ begin
     )
     select
       id, v_now, run_at, enqueued_at, claimed_at,
-      v_now + (options ->> 'resultTtlMs')::double precision * interval '1 millisecond',
+      celeriac.result_expiry(options, v_now),
       token + 1, null, root_id, parent_id, attempt, max_attempts, snoozes, losses, 'cancelled', priority, queue, task, args,
       jsonb_build_object('name', 'JobCancelledError', 'code', 'JOB_EXPIRED',
         'message', 'expired: it had not begun by ' || to_char(expires_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"')),

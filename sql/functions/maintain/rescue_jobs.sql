@@ -93,7 +93,7 @@ begin
     )
     select
       mine.id, v_now, mine.run_at, mine.enqueued_at, mine.claimed_at,
-      v_now + (mine.options ->> 'resultTtlMs')::double precision * interval '1 millisecond',
+      celeriac.result_expiry(mine.options, v_now),
       mine.token + 1, mine.worker_id, mine.root_id, mine.parent_id, mine.attempt, mine.max_attempts, mine.snoozes,
       mine.losses + 1, mine.next_state::celeriac.job_state, mine.priority, mine.queue, mine.task, mine.args,
       case mine.next_state when 'failed' then mine.error else jsonb_build_object(
