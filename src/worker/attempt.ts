@@ -47,7 +47,6 @@ export class Attempt implements JobContext {
   startedAt = 0
   /** Over as far as this worker is concerned; whatever the handler still does is refused. */
   ended = false
-  #input: readonly [unknown] | null = null
   readonly #added: BoundSignature[] = []
   #abort: AbortController | null = null
   #abortedWith: { readonly reason: unknown } | null = null
@@ -93,13 +92,7 @@ export class Attempt implements JobContext {
 
   /** Args as the row holds them. */
   get storedArgs(): unknown {
-    const stored = this.#row[4]
-    return this.#input === null || !Array.isArray(stored) ? stored : [...this.#input, ...stored]
-  }
-
-  /** Puts what it takes from its parents in front of its args. */
-  takeInput(value: unknown): void {
-    this.#input = [value]
+    return this.#row[4]
   }
 
   /** Whether it is a node of a canvas. */

@@ -1,7 +1,7 @@
 import { type BackoffPolicy, backoffFromJson } from '../base/backoff.ts'
 import { formatMs } from '../base/duration.ts'
 import { CeleriacError, isCeleriacError, JobCancelledError } from '../base/errors.ts'
-import { type Codec, decodeArgs, hasTags } from '../base/json.ts'
+import { type Codec, decodeArgs } from '../base/json.ts'
 import { serialiseThrown } from '../base/thrown.ts'
 import { jobStorage } from '../task/current-job.ts'
 import { issuesText, validateArgs } from '../task/schema.ts'
@@ -47,7 +47,9 @@ export function execute(attempt: Attempt, tagged: boolean, context: ExecuteConte
     else finish(attempt, failure(attempt, harmless(thrown)), done)
   }
   try {
-    const value = attempt.takesInput ? callWithInput(attempt, context) : callStored(attempt, tagged, context)
+    const value = attempt.takesInput
+      ? callWithInput(attempt, tagged, context)
+      : callStored(attempt, [], tagged, context)
     if (isThenable(value)) value.then(succeed, fail)
     else succeed(value)
   } catch (error) {
@@ -55,15 +57,20 @@ export function execute(attempt: Attempt, tagged: boolean, context: ExecuteConte
   }
 }
 
-async function callWithInput(attempt: Attempt, context: ExecuteContext): Promise<unknown> {
-  const { value, tagged } = await context.inputs.read(attempt.id)
-  if (attempt.ended) return undefined
-  attempt.takeInput(value)
-  return callStored(attempt, tagged || hasTags(JSON.stringify(attempt.storedArgs)), context)
+async function callWithInput(attempt: Attempt, tagged: boolean, context: ExecuteContext): Promise<unknown> {
+  const input = await context.inputs.read(attempt.id)
+  return attempt.ended ? undefined : callStored(attempt, [input], tagged, context)
 }
 
-function callStored(attempt: Attempt, tagged: boolean, context: ExecuteContext): unknown {
-  attempt.args = readArgs(attempt, tagged, context.codec)
+/** @param input - what goes in front of the stored args */
+function callStored(
+  attempt: Attempt,
+  input: readonly unknown[],
+  tagged: boolean,
+  context: ExecuteContext,
+): unknown {
+  const stored = readArgs(attempt, tagged, context.codec)
+  attempt.args = input.length === 0 ? stored : [...input, ...stored]
   return attempt.definition.schema === null || attempt.each !== null
     ? call(attempt, context)
     : callChecked(attempt, context)

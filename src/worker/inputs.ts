@@ -1,20 +1,13 @@
 import { CeleriacError } from '../base/errors.ts'
-import { hasTags } from '../base/json.ts'
+import { type Codec, decodeValue, hasTags } from '../base/json.ts'
 import { formatBytes } from '../base/text.ts'
 import { assemble } from '../canvas/assemble.ts'
 import { type Inputs as Read, readInputs } from '../db/calls/read-inputs.ts'
 import type { Database } from '../db/database.ts'
 
-/** What a node takes from its parents, as it is stored. */
-export interface Input {
-  readonly value: unknown
-  /** Whether it may hold tagged values. */
-  readonly tagged: boolean
-}
-
 interface Asker {
   readonly id: string
-  readonly resolve: (input: Input) => void
+  readonly resolve: (input: unknown) => void
   readonly reject: (error: unknown) => void
 }
 
@@ -25,14 +18,16 @@ const MOST_CHARACTERS = 50_000_000
 /** Reads what nodes take from their parents: those that begin in one turn of the event loop share a statement. */
 export class Inputs {
   readonly #database: Database
+  readonly #codec: Codec | undefined
   #askers: Asker[] = []
 
-  constructor(database: Database) {
+  constructor(database: Database, codec: Codec | undefined) {
     this.#database = database
+    this.#codec = codec
   }
 
   /** @throws {CeleriacError} `INPUT_MISSING`, `INPUT_SIZE` */
-  read(id: string): Promise<Input> {
+  read(id: string): Promise<unknown> {
     return new Promise((resolve, reject) => {
       this.#askers.push({ id, resolve, reject })
       if (this.#askers.length === 1) setImmediate(() => this.#flush())
@@ -57,11 +52,14 @@ export class Inputs {
       for (const { reject } of askers) reject(error)
       return
     }
-    const tagged = hasTags(read.text)
+    // Almost all values are plain JSON: they are taken as they are.
+    const plain = this.#codec === undefined && !hasTags(read.text)
+    const decoded = (stored: unknown, tagged: boolean): unknown =>
+      plain && !tagged ? stored : decodeValue(stored, tagged ? undefined : this.#codec)
     for (const { id, resolve, reject } of askers) {
       try {
         if (askers.length === 1) assertSize(id, read.characters)
-        resolve({ value: assemble(id, read), tagged })
+        resolve(assemble(id, read, decoded))
       } catch (error) {
         reject(error)
       }

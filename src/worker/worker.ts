@@ -396,7 +396,7 @@ export class Worker implements AsyncDisposable {
         maxResultBytes,
         middleware,
         abortGraceMs: this.#options.abortGraceMs,
-        inputs: new Inputs(work),
+        inputs: new Inputs(work, codec),
       },
       canvas,
       completing: { database, work, codec, maxResultBytes },

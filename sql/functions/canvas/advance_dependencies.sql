@@ -28,7 +28,7 @@ begin
     select
       array_agg(result.id) filter (where result.state = 'succeeded'),
       array_agg(result.id) filter (where result.state <> 'succeeded'),
-      array_agg(result.id) filter (where result.options ? 'drops')
+      array_agg(result.id) filter (where result.options ? 'drops' and result.state = 'succeeded')
     into v_done, v_failed, v_dropping
     from celeriac.results as result
     where result.id = any (p_ids) and result.settled_at = v_now;

@@ -22,6 +22,7 @@ declare
   v_edges jsonb := p_plan -> 'edges';
   v_errbacks_before integer := 0;
   v_last_position integer;
+  v_first integer;
   v_empty uuid[];
 begin
   if p_outer is not null then
@@ -31,7 +32,10 @@ begin
       where workflow.id = p_workflow_id
       returning jsonb_array_length(workflow.errbacks) - jsonb_array_length(p_plan -> 'errbacks') into v_errbacks_before;
     end if;
-    -- Members that are added to a join stand behind those it has.
+    -- Numbers of members that are added to a join go on behind its own: they are inside it.
+    select (job.options ->> 'n')::integer + 1 into v_first
+    from celeriac.jobs as job where job.id = p_outer and job.options ->> 'join' <> 'value';
+    -- So do their places.
     select max(edge.position) into v_last_position from celeriac.dependencies as edge where edge.child_id = p_outer;
   end if;
 
@@ -79,13 +83,14 @@ begin
         else coalesce(v_ids[(node.node ->> 2)::integer + 1], p_outer) end,
       p_workflow_id, waiting.blockers, shape.max_attempts, shape.priority, shape.queue, shape.task,
       node.node -> 1,
-      shape.options || jsonb_build_object('n', node.number - 1) || case jsonb_typeof(node.node -> 3)
+      shape.options || jsonb_build_object('n', node.number - 1 + coalesce(v_first, 0)) || case jsonb_typeof(node.node -> 3)
         when 'object' then case when v_errbacks_before > 0 and node.node -> 3 ? 'onError' then
             node.node -> 3 || jsonb_build_object('onError', (
               select jsonb_agg(place::integer + v_errbacks_before)
               from jsonb_array_elements(node.node -> 3 -> 'onError') as place))
           else node.node -> 3 end
-        else '{}' end,
+        else '{}' end || case when v_first > 0 and node.node -> 3 ? 'first'
+          then jsonb_build_object('first', (node.node -> 3 ->> 'first')::integer + v_first) else '{}' end,
       shape.labels
     from jsonb_array_elements(p_plan -> 'nodes') with ordinality as node (node, number)
     join shape on shape.number = (node.node ->> 0)::integer
