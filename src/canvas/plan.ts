@@ -179,7 +179,7 @@ class Planner {
   /** Whoever waits for a canvas that may fail waits for a join behind it, which makes do with what stands for its value. */
   settleForLess(output: number): number {
     const last = this.#nodes[output]
-    if (last === undefined || last.join !== undefined || !this.#optional.has(output)) return output
+    if (last === undefined || !this.#optional.has(output)) return output
     const { id, ...options } = last.options
     this.#nodes[output] = { ...last, options }
     const join = this.#nodes.length

@@ -51,8 +51,8 @@ export interface Signature<Open extends readonly unknown[] = [], Result = unknow
    */
   enqueue(...open: Open): Promise<JobHandle<Result>>
   /**
-   * The same, but what follows goes on when it fails, with `value` in place of its value. A handle to it still tells of
-   * the failure; one to a group that it is a member of gives `value`.
+   * The same, but when it fails `value` stands for its value: for what follows, for a group it is a member of, and for a
+   * handle to it. The failure itself stays on record, in the jobs that failed.
    */
   optional<Value>(value: Value): Signature<Open, Result | Value>
   /** A copy; with the open parameters it is complete. */
@@ -72,10 +72,10 @@ export interface GroupSignature<Open extends readonly unknown[] = [], Results = 
    */
   enqueue(...open: Open): Promise<GroupHandle<Results>>
   /**
-   * The same, but what follows goes on when it fails, with `value` in place of its value. A handle to it still tells of
-   * the failure; one to a group that it is a member of gives `value`.
+   * The same, but when it fails `value` stands for its value: for what follows, for a group it is a member of, and for a
+   * handle to it. The failure itself stays on record, in the jobs that failed.
    */
-  optional<Value>(value: Value): GroupSignature<Open, Results | Value>
+  optional<Value>(value: Value): Signature<Open, Results | Value>
   /** A copy; with the open parameters it is complete. */
   clone(): GroupSignature<Open, Results>
   clone(...open: Open): GroupSignature<[], Results>

@@ -52,13 +52,18 @@ export class Inputs {
       for (const { reject } of askers) reject(error)
       return
     }
+    // Who takes too much, shows when each is asked for alone; the others need not suffer for it.
+    if (askers.length > 1 && read.characters > MOST_CHARACTERS) {
+      for (const asker of askers) await this.#answer([asker])
+      return
+    }
     // Almost all values are plain JSON: they are taken as they are.
     const plain = this.#codec === undefined && !hasTags(read.text)
     const decoded = (stored: unknown, tagged: boolean): unknown =>
       plain && !tagged ? stored : decodeValue(stored, tagged ? undefined : this.#codec)
     for (const { id, resolve, reject } of askers) {
       try {
-        if (askers.length === 1) assertSize(id, read.characters)
+        assertSize(id, read.characters)
         resolve(assemble(id, read, decoded))
       } catch (error) {
         reject(error)

@@ -153,7 +153,7 @@ test('a step that is optional gives its value or what stands for it', () => {
   // @ts-expect-error: null is no number
   void (() => chain(add.s(2, 2).optional(null), add.s(1)))
   expectTypeOf(chain(add.s(2, 2).optional(0), add.s(1))).toEqualTypeOf<Signature<[], number>>()
-  expectTypeOf(group([add.s(1, 1)]).optional('none')).toEqualTypeOf<GroupSignature<[], [number] | string>>()
+  expectTypeOf(group([add.s(1, 1)]).optional('none')).toEqualTypeOf<Signature<[], [number] | string>>()
 })
 
 test('C-11 options change no type; tx is one of them', () => {

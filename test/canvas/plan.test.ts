@@ -173,6 +173,14 @@ describe('failures that count', () => {
   })
 })
 
+describe('a group that is optional', () => {
+  test('ends in a join behind it, too', () => {
+    const made = plan({ ...chain(group(task('a'))), optional: { value: null } })
+    expect(made.nodes).toMatchObject([{ task: 'a' }, { join: 'list' }, { join: 'value' }])
+    expect(made.edges.at(-1)).toMatchObject({ parent: 1, child: 2, either: true, fallback: { value: null } })
+  })
+})
+
 describe('values that are ignored', () => {
   test('C-187 are kept for as long as a node needs them, through any number of joins', () => {
     const made = planOf(
