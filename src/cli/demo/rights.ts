@@ -28,7 +28,7 @@ const DESKS = 2
 /** Every so manieth question gets lost on somebody's desk. */
 const LOST = 4
 /** How long a caller waits for an answer. */
-const PATIENCE_MS = 700
+const PATIENCE_MS = 1_000
 
 /**
  * Starts a small HTTP service that knows who owns a recording, and has the faults of services: it needs a moment to

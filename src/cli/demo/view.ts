@@ -88,7 +88,7 @@ function headLine(track: Track): Line {
     [`${mark} `, style],
     [`${fitWidth(track.upload.track, NAME_WIDTH)} `, 'bold'],
     [drawBar(steps.length === 0 ? 0 : settled / steps.length), style],
-    [`  ${settled} of ${steps.length}`.padEnd(COUNT_WIDTH)],
+    [(steps.length === 0 ? '' : `  ${settled} of ${steps.length}`).padEnd(COUNT_WIDTH)],
     [printable(noteOf(track)), 'dim'],
   ]
 }

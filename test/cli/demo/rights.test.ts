@@ -45,7 +45,7 @@ describe('askRights', () => {
       return ends.flatMap((end) => (end.status === 'rejected' ? [String(end.reason.message)] : []))
     }
     expect(await reasons()).toContain('copyright service: 503 busy')
-    await until(async () => (await reasons()).includes('copyright service: no answer within 700 ms'))
+    await until(async () => (await reasons()).includes('copyright service: no answer within 1000 ms'))
   })
 
   test('stops with its signal', async () => {
