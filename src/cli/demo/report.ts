@@ -45,22 +45,28 @@ export function trackLines(track: Track, results: TrackResults, paper: Paper): r
     `${styled(printable(said), 'bold', paper)}  ${styled(joined(head), 'dim', paper)}`,
     ...(wave === '' ? [] : [`  ${wave}${joined(figures)}`]),
     ...(joined(made) === '' ? [] : [`  ${joined(made)}`]),
-    `  ${endOf(track, paper)}`,
+    ...endLines(track, paper),
   ]
 }
 
-function endOf(track: Track, paper: Paper): string {
+function endLines(track: Track, paper: Paper): readonly string[] {
+  const [text, style] = endOf(track)
+  const [first = '', ...more] = wrapped(printable(text), Math.max(20, paper.columns - 5))
+  return [`  ${styled(first, style, paper)}`, ...more.map((line) => `    ${styled(line, style, paper)}`)]
+}
+
+function endOf(track: Track): readonly [text: string, style: 'green' | 'red' | 'dim'] {
   switch (standingOf(track)) {
     case 'published':
-      return styled('✓ published', 'green', paper)
+      return ['✓ published', 'green']
     case 'failed': {
       const faults = new Set(failuresOf(track).map(({ name, error }) => `${name}: ${error ?? 'it failed'}`))
       const told = track.steps.some(({ name, state }) => name === 'apologise' && state === 'succeeded')
       const then = told ? '; not published, and the uploader is told' : '; not published'
-      return styled(`✗ ${printable([...faults].join('; '))}${then}`, 'red', paper)
+      return [`✗ ${[...faults].join('; ')}${then}`, 'red']
     }
     default:
-      return styled('⊘ cancelled', 'dim', paper)
+      return ['⊘ cancelled', 'dim']
   }
 }
 

@@ -9,7 +9,7 @@ import { useDatabase } from '../../support/postgres.ts'
 import { until } from '../../support/until.ts'
 import { FIXTURES } from './sounds.ts'
 
-const TIMEOUT_MS = 90_000
+const TIMEOUT_MS = 180_000
 const DEMO = join(import.meta.dirname, 'run-demo.ts')
 
 let cwd = ''

@@ -95,6 +95,10 @@ describe('trackLines', () => {
       'night-train  night-train',
       '  ✗ rights: it  [2Jinfringes; not published, and the uploader is told',
     ])
+    expect(trackLines(track, NOTHING, { ...PAPER, columns: 50 }).slice(1)).toEqual([
+      '  ✗ rights: it  [2Jinfringes; not published,',
+      '    and the uploader is told',
+    ])
   })
 })
 

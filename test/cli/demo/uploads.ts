@@ -90,7 +90,7 @@ export function useUploads(database: TestDatabase, pieceMs = 0): Uploads {
 /** Waits until nothing of a workflow is unsettled, its error handlers as well; gives the states of its jobs by task. */
 export async function statesAtRest(
   workflow: Pick<Workflow, 'tree'>,
-  timeoutMs = 20_000,
+  timeoutMs = 60_000,
 ): Promise<Readonly<Record<string, readonly string[]>>> {
   const nodes = await until(
     async () => {

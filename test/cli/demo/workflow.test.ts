@@ -12,7 +12,7 @@ import { chain, chord, group } from '../../../src/index.ts'
 import { useDatabase } from '../../support/postgres.ts'
 import { alone, expectNothingOpen, lettersIn, recording, statesAtRest, times, useUploads } from './uploads.ts'
 
-const TIMEOUT_MS = 60_000
+const TIMEOUT_MS = 120_000
 const database = useDatabase()
 const uploads = useUploads(database)
 /** Where an upload takes long enough to be watched. */
