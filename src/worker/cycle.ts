@@ -79,6 +79,8 @@ export class Cycle {
   readonly #sent = new Set<Settlement>()
   readonly #alarm = new Alarm(() => this.wake())
   readonly #sleep: Sleep
+  /** Wake-ups so far: one that comes while a look is under way may be for a job that the look has not seen. */
+  #wakes = 0
   #lanes = 0
   /** Jobs asked for by calls under way. */
   #asked = 0
@@ -182,6 +184,7 @@ export class Cycle {
   /** Looks for work now. */
   wake(): void {
     this.#hungry = true
+    this.#wakes += 1
     this.#sleep.wake()
     this.#schedule()
   }
@@ -368,6 +371,7 @@ export class Cycle {
     const begun = performance.now()
     const full = wanted > 0 && this.#floors.mayLookFully(begun, this.#short)
     const { epoch } = this.#floors
+    const wakes = this.#wakes
     if (full) this.#floors.lookedFully(begun, 0)
     this.#lanes += 1
     this.#asked += wanted
@@ -385,7 +389,9 @@ export class Cycle {
       this.#pause.end()
       this.#clockAheadMs = answer.nowMs - Date.now()
       this.#accept(answer, settlement)
-      if (wanted > 0) this.#learn(answer, { wanted, full, epoch })
+      // What its nodes have opened nobody has looked for yet.
+      if (wanted === 0 && settlement.hasNodes) this.wake()
+      if (wanted > 0) this.#learn(answer, { wanted, full, epoch, wakes })
     } catch (error) {
       this.#refused(error, settlement, wanted > 0)
     } finally {
@@ -421,11 +427,11 @@ export class Cycle {
 
   #learn(
     answer: TurnAnswer,
-    { wanted, full, epoch }: { wanted: number; full: boolean; epoch: number },
+    { wanted, full, epoch, wakes }: { wanted: number; full: boolean; epoch: number; wakes: number },
   ): void {
     this.#floors.learn(answer.groups, epoch)
     const taken = answer.groups.reduce((sum, group) => sum + group.jobs.length, 0)
-    if (taken >= wanted || epoch !== this.#floors.epoch) {
+    if (taken >= wanted || epoch !== this.#floors.epoch || wakes !== this.#wakes) {
       this.#short = false
       return
     }

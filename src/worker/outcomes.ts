@@ -10,6 +10,8 @@ export class Settlement {
   readonly others: OtherOutcome[] = []
   readonly entries: { readonly attempt: Attempt; readonly outcome: OutcomeToSettle }[] = []
   #characters = 0
+  /** Whether it settles nodes of canvases, which may open others. */
+  hasNodes = false
 
   get size(): number {
     return this.entries.length
@@ -35,6 +37,7 @@ export class Settlement {
     }
     const other = otherOf(attempt, outcome)
     this.others.push(attempt.isNode ? { ...other, node: true } : other)
+    this.hasNodes ||= attempt.isNode
     this.#characters += (other.value?.length ?? 0) + (other.plan?.length ?? 0)
   }
 

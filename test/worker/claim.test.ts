@@ -1,3 +1,4 @@
+import pg from 'pg'
 import { describe, expect, test } from 'vitest'
 import { refusal } from '../base/refusal.ts'
 import { eventsOf, gate, nextEvent, rejection, useApps } from '../support/apps.ts'
@@ -209,6 +210,18 @@ describe('wake-ups', () => {
     expect(took.toSorted((one, another) => one - another)[4]).toBeLessThan(100)
   })
 
+  test('are not forgotten when they come while a look is under way that has not seen the job', async () => {
+    // Without LISTEN there is one wake-up, and no second one that comes late enough.
+    const app = apps.app({ listen: false })
+    const task = app.task('wake.meanwhile', (n: number) => n)
+    await apps.worker(app, { deafPollInterval: '1h' })
+    await until(async () => (await database.query('select from celeriac.workers where idle')).length)
+    await using late = onceAFullLookFoundNothing(() => task.with({ priority: 3 }).enqueue(2))
+    const first = await task.enqueue(1)
+    expect(await first.result({ timeout: '10s' })).toBe(1)
+    expect(await (await late.done).result({ timeout: '10s' })).toBe(2)
+  })
+
   test('are not needed: everything works without LISTEN', async () => {
     const [app, other] = [apps.app({ listen: false }), apps.app({ listen: false })]
     let fails = true
@@ -346,3 +359,38 @@ describe('drain', () => {
     expect(await app.drain()).toBe(1)
   })
 })
+
+/** Does something between the answer to a look at everything that has found nothing, and its arrival; once. */
+function onceAFullLookFoundNothing<Value>(
+  what: () => Promise<Value>,
+): AsyncDisposable & { done: Promise<Value> } {
+  const { query } = pg.Client.prototype
+  let told: (value: Promise<Value>) => void = () => undefined
+  const done = new Promise<Value>((resolve) => {
+    told = resolve
+  })
+  pg.Client.prototype.query = function (this: pg.Client, ...args: unknown[]): unknown {
+    const answer: unknown = Reflect.apply(query, this, args)
+    const { text = '', values = [] } = args[0] as { text?: string; values?: unknown[] }
+    const isFull = text.includes('work_cycle') && Number(values[6]) > 0 && !String(values[7]).includes(':')
+    if (!isFull || !(answer instanceof Promise)) return answer
+    return answer.then(async (result: pg.QueryResult<{ work_cycle: string }>) => {
+      const groups: [string, number, string | null, unknown[]][] = JSON.parse(
+        result.rows[0]?.work_cycle ?? '',
+      )[4]
+      if (pg.Client.prototype.query !== query && groups.every(([, , , jobs]) => jobs.length === 0)) {
+        pg.Client.prototype.query = query
+        const doing = what()
+        told(doing)
+        await doing
+      }
+      return result
+    })
+  } as typeof query
+  return {
+    done,
+    [Symbol.asyncDispose]: async () => {
+      pg.Client.prototype.query = query
+    },
+  }
+}
