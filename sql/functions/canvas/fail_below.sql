@@ -66,7 +66,8 @@ begin
       when joined.kind = 'value' then v_errors -> joined.cause
       else jsonb_build_object(
         'name', 'ChordError', 'code', 'CHORD_FAILED',
-        'message', 'a member of the group failed: ' || coalesce(v_errors -> joined.cause ->> 'message', 'for no reason given'),
+        'message', case v_errors -> joined.cause ->> 'code' when 'CHORD_FAILED' then '' else 'a member of the group failed: ' end
+          || coalesce(v_errors -> joined.cause ->> 'message', 'for no reason given'),
         'failedIds', joined.members, 'cause', v_errors -> joined.cause
       )
     end)
