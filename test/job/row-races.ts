@@ -18,6 +18,16 @@ import {
   settleJobs,
   workCycle,
 } from '../support/verbs.ts'
+import {
+  aRacedCanvas,
+  endOf,
+  heldOf,
+  NODE_ENDS,
+  type NodeEnd,
+  type RacedCanvas,
+  startCanvas,
+  tolerating,
+} from './canvas-races.ts'
 
 /** Rows that all verbs want. */
 export interface Situation {
@@ -33,6 +43,8 @@ export interface Situation {
   readonly settled: string
   /** Ids nobody has used: before, among and after the others. */
   readonly fresh: readonly string[]
+  /** Nodes, which are among the ids, too. */
+  readonly canvas: RacedCanvas
 }
 
 type Verb = (session: Session, situation: Situation) => Promise<unknown>
@@ -40,21 +52,51 @@ type Verb = (session: Session, situation: Situation) => Promise<unknown>
 const KINDS = ['errored', 'discarded', 'released', 'snoozed', 'returned', 'cancelled'] as const
 
 /** Half of them succeeded, the others ended in every other way. */
-function settle(session: Session, { ids, worker }: Situation): Promise<unknown> {
+async function settle(session: Session, situation: Situation): Promise<unknown> {
+  const { worker, queue } = situation
+  const ids = plain(situation)
+  const held = await heldOf(session, worker, situation.ids)
+  const token = (id: string): number => held.get(id)?.token ?? 1
   const error = { name: 'Error', message: 'boom' }
   const other = (id: string, index: number): Other => {
     const kind = KINDS[index % KINDS.length] ?? 'errored'
-    return { id, token: 1, kind, error, delayMs: 0 }
+    return { id, token: token(id), kind, error, delayMs: 0 }
   }
+  const nodes = nodesOf(situation, held)
   return settleJobs(session, worker, {
-    done: ids.filter((_, index) => index % 2 === 0).map((id) => [id, 1, 1] as const),
-    others: ids.filter((_, index) => index % 2 === 1).map(other),
+    done: ids.filter((_, index) => index % 2 === 0).map((id) => [id, token(id), 1] as const),
+    others: [
+      ...ids.filter((_, index) => index % 2 === 1).map(other),
+      ...nodes.map((id, index) =>
+        endOf(id, token(id), NODE_ENDS[index % NODE_ENDS.length] ?? 'failed', queue),
+      ),
+    ],
   })
 }
 
-/** Succeeded only: one statement, without the list of others that would lock first. */
-const succeed: Verb = (session, { ids, worker }) =>
-  settleJobs(session, worker, { done: ids.map((id) => [id, 1, 1] as const) })
+/** Succeeded only, and no nodes: one statement, without the list of others that would lock first. */
+const succeed: Verb = (session, situation) =>
+  settleJobs(session, situation.worker, { done: plain(situation).map((id) => [id, 1, 1] as const) })
+
+/** All nodes that run end alike. */
+function endNodes(end: NodeEnd): Verb {
+  return async (session, situation) => {
+    const { worker, queue, ids } = situation
+    const held = await heldOf(session, worker, ids)
+    const others = nodesOf(situation, held).map((id) => endOf(id, held.get(id)?.token ?? 1, end, queue))
+    return settleJobs(session, worker, { others })
+  }
+}
+
+/** Ids of jobs that are no nodes. */
+function plain({ ids, canvas }: Situation): string[] {
+  return ids.filter((id) => !canvas.ids.includes(id))
+}
+
+/** Nodes to settle, in the order of the ids; those that a call has made are no part of any situation. */
+function nodesOf({ ids }: Situation, held: Awaited<ReturnType<typeof heldOf>>): string[] {
+  return ids.filter((id) => held.get(id)?.node === true)
+}
 
 const { grace, beat, lease, maxLosses } = BOUNDS
 
@@ -62,19 +104,31 @@ const { grace, beat, lease, maxLosses } = BOUNDS
 export const VERBS: Readonly<Record<string, Verb>> = {
   settle,
   succeed,
-  complete: async (session, { worker, running }) => {
-    // Refusing is a proper end: the attempt is not held any more.
-    await session
-      .query('select celeriac.complete_attempt($1, $2, 1, null)', [worker, running])
-      .catch((error: unknown) => {
-        if ((error as { code?: string }).code !== 'ZC001') throw error
-      })
-  },
+  // Refusing is a proper end: the attempt is not held any more.
+  complete: (session, { worker, running }) =>
+    tolerating(
+      ['ZC001'],
+      session.query('select celeriac.complete_attempt($1, $2, 1, null)', [worker, running]),
+    ),
+  'complete a node': (session, { worker, canvas }) =>
+    tolerating(
+      ['ZC001'],
+      session.query('select celeriac.complete_attempt($1, $2, 1, null)', [worker, canvas.member]),
+    ),
+  'succeed as nodes': endNodes('succeeded'),
+  'fail as nodes': endNodes('failed'),
+  'replace nodes': endNodes('replaced'),
+  'add members': endNodes('added'),
+  start: (session, { queue, fresh }) => startCanvas(session, queue, fresh[1] ?? ''),
+  'cancel the canvas': (session, { canvas }) =>
+    session.query('select celeriac.cancel_workflow($1, null)', [canvas.workflow]),
+  // Refusing is a proper end here, too: what follows is under way.
+  rerun: (session, { ids }) => tolerating(['ZC003'], session.query('select celeriac.rerun_jobs($1)', [ids])),
   claim: (session, { worker, queue }) => claimJobs(session, { worker, queue }),
   cycle: (session, { accuser, queue }) => workCycle(session, accuser, { looks: [[queue, []]] }),
   cancel: (session, { ids }) => cancelJobs(session, ids),
   kill: (session, { ids }) => session.query('select celeriac.kill_jobs($1, null)', [ids]),
-  retry: (session, { ids }) => retryJobs(session, ids),
+  retry: (session, situation) => tolerating(['ZC003'], retryJobs(session, plain(situation))),
   forget: (session, { ids }) => session.query('select celeriac.forget_jobs($1)', [ids]),
   release: (session, { worker }) =>
     session.query(
@@ -104,9 +158,11 @@ export const VERBS: Readonly<Record<string, Verb>> = {
       JSON.stringify(ids.map((id) => [id, 1])),
       beat,
     ]),
-  enqueue: (session, { ids, queue }) =>
+  enqueue: (session, situation) =>
     session.query('select celeriac.enqueue_jobs($1)', [
-      JSON.stringify([[{ queue, task: 'work', givenId: true }, ids.map((id) => [id, []])]]),
+      JSON.stringify([
+        [{ queue: situation.queue, task: 'work', givenId: true }, plain(situation).map((id) => [id, []])],
+      ]),
     ]),
   prune: (session) => session.query('select celeriac.prune_results(1000, 1000)'),
 }
@@ -151,8 +207,10 @@ export async function aSituation(
     ...(prunable ? [aResult(database, { queue, id: id(10), settled_at: long, expires_at: long })] : []),
   ])
   await record(database, [id(8), id(6), id(1), id(5)])
+  const canvas = await aRacedCanvas(database, queue, worker)
   return {
-    ids: prunable ? ids : ids.filter((one) => one !== id(10)),
+    ids: [...ids.filter((one) => prunable || one !== id(10)), ...canvas.ids].sort(),
+    canvas,
     worker,
     accuser,
     queue,
@@ -192,7 +250,8 @@ export async function placesOf(
 export async function clear(database: TestDatabase): Promise<void> {
   await database.query(
     `with job as (delete from celeriac.jobs), result as (delete from celeriac.results),
-      attempt as (delete from celeriac.attempts)
+      attempt as (delete from celeriac.attempts), edge as (delete from celeriac.dependencies),
+      workflow as (delete from celeriac.workflows)
     delete from celeriac.workers`,
   )
 }

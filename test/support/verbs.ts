@@ -69,7 +69,7 @@ export interface Other {
 export async function settleJobs(
   database: Queryable,
   worker: string,
-  { done = [], others = [] }: { done?: readonly Success[]; others?: readonly Other[] },
+  { done = [], others = [] }: { done?: readonly Success[]; others?: readonly object[] },
 ): Promise<string[] | null> {
   const [row] = await rowsOf(database, 'select celeriac.settle_jobs($1, $2, $3, $4, $5) as lost', [
     worker,

@@ -2,7 +2,7 @@
 -- What the end of nodes may touch: whoever settles them locks all of it, with the nodes and in id order, beforehand.
 -- Args:    p_all  true: whatever is below, since a failure ends it all; false: what a success opens, which is the children
 --                 and, where a child is a join, what is below that join
--- Writes:  nothing      Called by: settle_jobs, cancel_jobs, kill_jobs, lock_below
+-- Writes:  nothing      Called by: lock_settling, cancel_jobs, kill_jobs, release_worker_jobs, lock_below
 create or replace function celeriac.find_below(p_ids uuid[], p_all boolean)
 returns uuid[]
 language plpgsql stable

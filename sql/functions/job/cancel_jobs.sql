@@ -16,15 +16,19 @@ declare
   v_cancelled uuid[];
   v_requested uuid[];
   v_nodes uuid[];
+  v_ids uuid[] := p_ids;
   v_below uuid[] := celeriac.find_below(p_ids, true);
 begin
-  -- order: with what they end, when they are nodes, all in one go.
+  -- order: with what they end, when they are nodes, all in one go; one that comes back afterwards would be locked too late.
   if v_below is not null then
-    perform from celeriac.jobs as job where job.id = any (p_ids || v_below) order by job.id for update;
+    with locked as materialized (
+      select job.id from celeriac.jobs as job where job.id = any (p_ids || v_below) order by job.id for update
+    )
+    select array_agg(locked.id) into v_ids from locked where locked.id = any (p_ids);
   end if;
 
   with mine as materialized (
-    select job.* from celeriac.jobs as job where job.id = any (p_ids) order by job.id for update
+    select job.* from celeriac.jobs as job where job.id = any (v_ids) order by job.id for update
   ), asked as (
     update celeriac.jobs as job
     set cancel_requested_at = coalesce(job.cancel_requested_at, v_now), cancel_reason = coalesce(job.cancel_reason, p_reason)
@@ -70,7 +74,8 @@ begin
     case
       when given.id = any (v_cancelled) then 'cancelled'
       when given.id = any (v_requested) then 'requested'
-      when exists (select from celeriac.results as result where result.id = given.id) then 'settled'
+      when exists (select from celeriac.results as result where result.id = given.id)
+        or exists (select from celeriac.jobs as job where job.id = given.id) then 'settled'
       else 'unknown'
     end
   from (select distinct id from unnest(p_ids) as id) as given;

@@ -4,7 +4,7 @@
 -- Args:    p_value  JSON text, null for no value
 -- Returns: xid = the transaction, to ask for its fate later; listened_to = whether any process waits for results
 -- Raises:  ZC001 LEASE_LOST when this worker does not hold the job by this token
--- Writes:  jobs, results      Locks: the job, and what it opens when it is a node      Calls: settle_jobs
+-- Writes:  jobs, results      Locks: the job, and what it opens when it is a node      Calls: lock_settling, settle_jobs
 -- Called by: src/db/calls/complete-attempt.ts
 create or replace function celeriac.complete_attempt(
   p_worker_id uuid, p_id uuid, p_token bigint, p_value text, out xid text, out listened_to boolean
@@ -14,8 +14,14 @@ as $$
 declare
   v_node boolean;
 begin
+  -- order: a node and what it opens in one go; what waits for it may stand before it.
+  v_node := (select job.options ? 'n' from celeriac.jobs as job where job.id = p_id);
+  if v_node then
+    perform celeriac.lock_settling(p_worker_id, '{}', jsonb_build_array(
+      jsonb_build_object('id', p_id, 'kind', 'succeeded', 'node', true)));
+  end if;
   -- settle_jobs forgives what this token has settled before; here that would let a second set of effects in.
-  select coalesce(job.options ? 'n', false) into v_node from celeriac.jobs as job
+  perform from celeriac.jobs as job
   where job.id = p_id and job.token = p_token and job.worker_id = p_worker_id
   for update;
   if not found then

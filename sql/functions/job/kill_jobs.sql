@@ -15,15 +15,19 @@ declare
   v_now timestamptz := celeriac.clock();
   v_found uuid[];
   v_killed uuid[];
+  v_ids uuid[] := p_ids;
   v_below uuid[] := celeriac.find_below(p_ids, true);
 begin
-  -- order: with what they end, when they are nodes, all in one go.
+  -- order: as in cancel_jobs.
   if v_below is not null then
-    perform from celeriac.jobs as job where job.id = any (p_ids || v_below) order by job.id for update;
+    with locked as materialized (
+      select job.id from celeriac.jobs as job where job.id = any (p_ids || v_below) order by job.id for update
+    )
+    select array_agg(locked.id) into v_ids from locked where locked.id = any (p_ids);
   end if;
 
   with mine as materialized (
-    select job.* from celeriac.jobs as job where job.id = any (p_ids) order by job.id for update
+    select job.* from celeriac.jobs as job where job.id = any (v_ids) order by job.id for update
   ), taken as (
     update celeriac.jobs as job
     set worker_id = null, token = job.token + 1

@@ -3,7 +3,7 @@
 -- end. Own jobs are locked by being settled, in their order; only what stands between them has to be locked beforehand.
 -- Args:    as settle_jobs
 -- Returns: what is below nodes and behind all own jobs: to be locked once those are settled; null for none
--- Writes:  nothing      Locks: jobs in id order      Calls: find_below      Called by: settle_jobs
+-- Writes:  nothing      Locks: jobs in id order      Calls: find_below      Called by: settle_jobs, complete_attempt
 create or replace function celeriac.lock_settling(p_worker_id uuid, p_ids uuid[], p_others jsonb)
 returns uuid[]
 language plpgsql
@@ -18,21 +18,13 @@ declare
   v_own uuid[] := p_ids || array (select (other ->> 'id')::uuid from jsonb_array_elements(p_others) as other);
 begin
   if p_others @? '$[*].node' then
+    -- A cancel may be asked for until the node is locked, so whatever does not succeed may be about to fail.
     select
-      celeriac.find_below(array_agg(node.id) filter (where not node.fails), false)
-        || celeriac.find_below(array_agg(node.id) filter (where node.fails), true)
+      celeriac.find_below(array_agg(other.id) filter (where other.kind = 'succeeded'), false)
+        || celeriac.find_below(array_agg(other.id) filter (where other.kind <> 'succeeded'), true)
     into v_below
-    from (
-      select
-        job.id,
-        other.kind in ('discarded', 'cancelled') or other.kind <> 'succeeded' and job.cancel_requested_at is not null
-          or other.kind = 'errored'
-          and (other."delayMs" is null or job.attempt - job.snoozes - job.losses >= job.max_attempts) as fails
-      from jsonb_to_recordset(p_others) as other (id uuid, kind text, node boolean, "delayMs" double precision)
-      -- planner: as in settle_jobs.
-      cross join lateral (select job.* from celeriac.jobs as job where job.id = other.id limit 1) as job
-      where other.node
-    ) as node;
+    from jsonb_to_recordset(p_others) as other (id uuid, kind text, node boolean)
+    where other.node;
   end if;
   -- Ids ascend, so what waits for a job mostly comes after it. Locking a row writes it: it is done only where it has to be.
   if (cardinality(p_ids) = 0 or cardinality(p_ids) = cardinality(v_own))

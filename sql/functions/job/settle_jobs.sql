@@ -145,7 +145,7 @@ begin
     from mine;
     v_missing := v_missing + jsonb_array_length(p_others) - v_count;
 
-    perform from celeriac.jobs as job where job.id = any (v_below) order by job.id for update;
+    perform from celeriac.jobs as job where job.id = any (v_below) and num_nonnulls(v_nodes, v_ended, v_plans) > 0 order by job.id for update;
     -- Rare, and each is a canvas of its own.
     if v_plans is not null then
       foreach v_plan slice 1 in array v_plans loop

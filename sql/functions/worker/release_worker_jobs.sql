@@ -4,7 +4,8 @@
 -- One that was asked to be cancelled is settled as such: it must not begin again.
 -- Args:    p_ids, p_tokens  the claims
 -- Returns: how many jobs went back
--- Writes:  jobs, results      Locks: its jobs in id order      Calls: cancel_jobs, wake_workers
+-- Writes:  jobs, results      Locks: its jobs, and what is below nodes among them, in id order
+-- Calls:   find_below, cancel_jobs, wake_workers
 -- Called by: deregister_worker, src/db/calls/worker.ts
 create or replace function celeriac.release_worker_jobs(p_id uuid, p_ids uuid[], p_tokens bigint[])
 returns integer
@@ -15,7 +16,13 @@ declare
   v_queues text[];
   v_earliest timestamptz;
   v_cancelled uuid[];
+  v_below uuid[] := celeriac.find_below(p_ids, true);
 begin
+  -- order: with what nodes end that were asked to be cancelled, all in one go.
+  if v_below is not null then
+    perform from celeriac.jobs as job where job.id = any (p_ids || v_below) order by job.id for update;
+  end if;
+
   with mine as materialized (
     select job.id
     from celeriac.jobs as job
