@@ -147,6 +147,59 @@ export const CONTROLS: readonly Control[] = [
       ),
     ],
   }),
+  control('edge-counted-twice', ['I13'], {
+    ...canvases(),
+    edits: [
+      edit(
+        'advance_dependencies',
+        'any (v_done || v_failed) and not edge.counted',
+        'any (v_done || v_failed)',
+      ),
+      edit(
+        'settle_jobs',
+        'perform celeriac.advance_dependencies(v_nodes || v_ended);',
+        'perform celeriac.advance_dependencies(v_nodes || v_ended) from generate_series(1, 2);',
+      ),
+    ],
+  }),
+  control('opened-twice', ['I13'], {
+    ...canvases(),
+    edits: [
+      edit(
+        'advance_dependencies',
+        '      returning job.id, job.queue, job.run_at, job.blockers\n    )\n',
+        '      returning job.*\n    ), twin as (\n' +
+          '      insert into celeriac.jobs (id, run_at, enqueued_at, workflow_id, max_attempts, priority, queue, task, args)\n' +
+          '      select celeriac.new_id(), run_at, enqueued_at, workflow_id, max_attempts, priority, queue, task, args\n' +
+          '      from opened where run_at is not null and random() < 0.2\n    )\n',
+      ),
+    ],
+  }),
+  control('failure-not-passed-on', ['I13'], {
+    ...canvases(),
+    drainSeconds: 10,
+    edits: [edit('advance_dependencies', 'v_failed || celeriac.fail_below(v_failed)', 'v_failed')],
+  }),
+  control('join-settled-early', ['I13'], {
+    ...canvases(),
+    edits: [
+      edit(
+        'advance_dependencies',
+        'filter (where opened.blockers = 0 and opened.run_at is null)',
+        'filter (where opened.blockers <= 1 and opened.run_at is null)',
+      ),
+    ],
+  }),
+  control('errback-called-twice', ['I13'], {
+    ...canvases(),
+    edits: [
+      edit(
+        'enqueue_errbacks',
+        '    from distinct_calls\n',
+        '    from distinct_calls cross join generate_series(1, 2)\n',
+      ),
+    ],
+  }),
   control('left-open', ['I8'], { broken: 'leaves-open' }),
   control('never-woken', ['I9'], {
     edits: [
@@ -171,8 +224,8 @@ export const CONTROLS: readonly Control[] = [
   control('rejects', ['I15'], { broken: 'rejects' }),
 ]
 
-/** Those of the smoke lane: quick, and one for the database and one for the programs. */
-export const QUICK_CONTROLS: readonly string[] = ['settled-twice', 'speaks']
+/** Those of the smoke lane: quick, two for the database and one for the programs. */
+export const QUICK_CONTROLS: readonly string[] = ['settled-twice', 'join-settled-early', 'speaks']
 
 /**
  * The broken copy of each function, as SQL to run.
@@ -222,6 +275,11 @@ function control(name: string, caughtBy: readonly Invariant[], given: Given): Co
 
 function faults(name: FaultName, seconds = 12): Pick<Lane, 'schedule' | 'seconds'> {
   return { schedule: { weights: { [name]: 1 }, everyMs: [1_000, 2_500] }, seconds }
+}
+
+/** Mostly canvases. */
+function canvases(): { mix: Mix; rate: number } {
+  return { mix: { short: 20, canvas: 10 }, rate: 100 }
 }
 
 /** Jobs that last while their worker is frozen, so that it comes back in the middle of somebody else's attempt. */

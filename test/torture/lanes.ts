@@ -37,6 +37,7 @@ export const MIX: Mix = {
   odd: 0.4,
   effect: 1.5,
   outside: 1.3,
+  canvas: 4,
 }
 
 const PLAIN: Omit<Lane, 'name' | 'schedule'> = {

@@ -9,11 +9,23 @@ const SHOWN = 12
 /** The figures of all lanes as a table that Markdown understands. */
 export function table(outcomes: readonly Outcome[]): string {
   const head = [
-    ...['lane', 'pg', 'jobs', 'faults', 'lost', 'overlapping', 'wrong', 'stuck', 'leaked', 'false rescues'],
+    ...[
+      'lane',
+      'pg',
+      'jobs',
+      'canvases',
+      'faults',
+      'lost',
+      'overlapping',
+      'wrong',
+      'stuck',
+      'leaked',
+      'false rescues',
+    ],
     ...CLASSES.map((name) => `${name} p50/p99/max ms`),
   ]
   const rows = outcomes.map(({ lane, postgres, faults, report: { figures } }) => [
-    ...[lane, postgres.split('.')[0] ?? '', String(figures.jobs)],
+    ...[lane, postgres.split('.')[0] ?? '', String(figures.jobs), String(figures.canvases)],
     String(Object.values(faults).reduce((sum, count) => sum + count, 0)),
     ...[figures.lost, figures.overlapping, figures.wrongSettlements, figures.stuck].map(String),
     ...[figures.leaked, figures.falseRescues].map(String),
@@ -54,6 +66,7 @@ export function summary(outcomes: readonly Outcome[]): object {
   }
   return {
     jobs: sum(({ jobs }) => jobs),
+    canvases: sum(({ canvases }) => canvases),
     attempts: sum(({ attempts }) => attempts),
     unanswered: sum(({ unanswered }) => unanswered),
     faults,

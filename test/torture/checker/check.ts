@@ -1,5 +1,6 @@
 import { bounded, rateWhileIdle } from './bounded.ts'
 import { BOUNDS, type Bounds, type RecoveryClass } from './bounds.ts'
+import { countCanvases, edges } from './edges.ts'
 import { effectsOnce } from './effects.ts'
 import type { Check, Evidence, Violation } from './evidence.ts'
 import { countRescues, falseRescues } from './false-rescues.ts'
@@ -17,7 +18,7 @@ import { wakesUp, wakeUps } from './wake-up.ts'
 
 const CHECKS: readonly Check[] = [
   ...[noLoss, oneAuthority, falseRescues, noOverlap, fenced, effectsOnce, bounded],
-  ...[recovers, noLeaks, wakesUp, tidy, told],
+  ...[recovers, noLeaks, wakesUp, tidy, edges, told],
 ]
 
 /** What a run came to. */
@@ -30,6 +31,8 @@ export interface Report {
 export interface Figures {
   readonly jobs: number
   readonly attempts: number
+  /** Canvases that were started. */
+  readonly canvases: number
   /** Neither acknowledged nor refused. */
   readonly unanswered: number
   readonly lost: number
@@ -66,6 +69,7 @@ export function check(evidence: Evidence, given: Partial<Bounds> = {}): Report {
     violations,
     figures: {
       jobs: dump.results.length + dump.left.length,
+      canvases: countCanvases(evidence),
       attempts: entries.filter(({ e }) => e === 'start').length,
       unanswered: entries.reduce((sum, entry) => sum + (entry.e === 'enq-unknown' ? entry.ks.length : 0), 0),
       lost: count('lost'),

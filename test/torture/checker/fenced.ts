@@ -5,7 +5,8 @@ export const fenced: Check = ({ entries, dump }, timeline) => {
   const violations: Violation[] = []
   const violate = (kind: string, what: string): void => void violations.push({ invariant: 'I4', kind, what })
   for (const row of dump.results) {
-    if (row.state !== 'succeeded') continue
+    // A group makes its value when somebody asks for it.
+    if (row.state !== 'succeeded' || (row.join ?? null) !== null) continue
     if (row.value === null) {
       violate('wrong settlement', `${row.id} (${row.task}) succeeded without the value of its handler`)
       continue

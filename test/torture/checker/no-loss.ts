@@ -18,8 +18,9 @@ export const noLoss: Check = ({ entries, dump, drained }) => {
   const violate = (kind: string, what: string): void => void violations.push({ invariant: 'I1', kind, what })
 
   const settled = new Map<string, number>()
-  for (const { mark } of dump.results) settled.set(mark, (settled.get(mark) ?? 0) + 1)
-  const left = new Set(dump.left.map(({ mark }) => mark))
+  for (const { mark, derived } of dump.results)
+    if (derived !== true) settled.set(mark, (settled.get(mark) ?? 0) + 1)
+  const left = new Set(dump.left.flatMap(({ mark, derived }) => (derived === true ? [] : [mark])))
 
   for (const mark of promised) {
     if (!settled.has(mark) && !left.has(mark)) violate('lost', `${mark} was acknowledged and is nowhere`)

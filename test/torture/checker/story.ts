@@ -1,3 +1,4 @@
+import type { EdgeRow, NodeRow } from '../driver/canvas-tables.ts'
 import type { AttemptRow, Dump, Leftovers, LeftRow, ResultRow } from '../driver/tables.ts'
 import type { AnyEntry, Entry, SettledAs } from '../history/entries.ts'
 import type { Bounds } from './bounds.ts'
@@ -16,6 +17,9 @@ export class Story {
   readonly #effects: { jobId: string; token: number }[] = []
   readonly #orders: string[] = []
   readonly #corrupt: string[] = []
+  readonly #nodes: NodeRow[] = []
+  readonly #edges: EdgeRow[] = []
+  readonly #faults: string[] = []
   readonly #printed: Printed[] = []
   #leftovers: Leftovers = { connections: [], advisoryLocks: 0, prepared: 0, workers: 0, undead: [] }
   #drained = true
@@ -103,6 +107,23 @@ export class Story {
     return this
   }
 
+  /** A job of a canvas as the tables hold it; its mark is its id. */
+  node(id: string, row: Partial<NodeRow> = {}): this {
+    const nothing = { parentId: null, join: null, upstream: null, errorCode: null, v: null }
+    this.#nodes.push({ ...nothing, id, mark: id, task: 'node', state: 'succeeded', token: 1, ...row })
+    return this
+  }
+
+  edge(parent: string, child: string, position: number | null = null): this {
+    this.#edges.push({ parent, child, position, intoJoin: position !== null })
+    return this
+  }
+
+  edgeFault(what: string): this {
+    this.#faults.push(what)
+    return this
+  }
+
   printed(by: string, stream: Printed['stream'], text: string): this {
     this.#printed.push({ by, stream, text })
     return this
@@ -127,6 +148,7 @@ export class Story {
       outside: [],
       orders: this.#orders,
       corrupt: this.#corrupt,
+      canvases: { nodes: this.#nodes, edges: this.#edges, faults: this.#faults },
     }
     return {
       entries: this.#entries.toSorted((one, other) => one.t - other.t),

@@ -1,5 +1,6 @@
 import { withConnection } from '../../../src/embedded/connection.ts'
 import type { Sample } from '../history/entries.ts'
+import { type CanvasDump, DERIVED, dumpCanvases, MARK } from './canvas-tables.ts'
 
 /** Tables of the workload itself, beside celeriac's. */
 export const WORKLOAD_TABLES = `
@@ -16,6 +17,8 @@ export interface LeftRow {
   readonly task: string
   readonly workerId: string | null
   readonly token: number
+  /** Made by the engine or by a handler: nobody has asked for it by its mark. */
+  readonly derived?: boolean
 }
 
 /** A settled job. */
@@ -33,6 +36,9 @@ export interface ResultRow {
   /** What the handler said about itself; null when it returned nothing of the kind. */
   readonly value: { readonly token: number; readonly worker: string } | null
   readonly errorCode: string | null
+  readonly derived?: boolean
+  /** How it makes a value of those of others, which then is not in its row. */
+  readonly join?: string | null
 }
 
 /** A recorded attempt. */
@@ -63,6 +69,7 @@ export interface Dump {
   readonly orders: readonly string[]
   /** What amcheck complains about. */
   readonly corrupt: readonly string[]
+  readonly canvases: CanvasDump
 }
 
 /** @param wallAheadMs - by how much the wall clock is ahead of the clock of the history */
@@ -74,10 +81,11 @@ export async function dumpTables(url: string, wallAheadMs: number): Promise<Dump
       rows<EffectRow>(`select job_id as "jobId", token::int as token from ${table}`)
     return {
       left: await rows<LeftRow>(
-        `select id, args ->> 0 as mark, task, worker_id as "workerId", token::int as token from celeriac.jobs`,
+        `select id, ${MARK} as mark, task, worker_id as "workerId", token::int as token, ${DERIVED} as derived
+          from celeriac.jobs`,
       ),
       results: await rows<ResultRow>(
-        `select id, args ->> 0 as mark, task, state, token::int as token, worker_id as "workerId", attempt,
+        `select id, ${MARK} as mark, ${DERIVED} as derived, options ->> 'join' as join, task, state, token::int as token, worker_id as "workerId", attempt,
           max_attempts as "maxAttempts", snoozes, losses, error ->> 'code' as "errorCode",
           case when value ? 'token' then jsonb_build_object('token', value -> 'token', 'worker', value -> 'worker') end as value
           from celeriac.results`,
@@ -91,11 +99,12 @@ export async function dumpTables(url: string, wallAheadMs: number): Promise<Dump
       outside: await effects('outside'),
       orders: (await rows<{ mark: string }>('select mark from orders')).map(({ mark }) => mark),
       corrupt: await corruptIndexes(rows),
+      canvases: await dumpCanvases(rows),
     }
   })
 }
 
-type Rows = <Row>(text: string, values?: unknown[]) => Promise<Row[]>
+export type Rows = <Row>(text: string, values?: unknown[]) => Promise<Row[]>
 
 async function corruptIndexes(rows: Rows): Promise<string[]> {
   const indexes = await rows<{ name: string }>(

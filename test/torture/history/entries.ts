@@ -1,3 +1,5 @@
+import type { Drawing } from '../canvas/drawing.ts'
+
 /*
  * The history of a run: what every process saw, one JSON object per line. `t` is CLOCK_MONOTONIC in ms, which all
  * processes of a machine share and no change of the clock touches; `p` is the process that writes.
@@ -8,6 +10,8 @@
 
 /** What producers write. */
 export type ProducerEntry =
+  /** What is about to be enqueued as a canvas; its jobs are named by the entry that follows. */
+  | { readonly e: 'canvas'; readonly mark: string; readonly drawing: Drawing }
   | { readonly e: 'enq'; readonly ks: readonly string[] }
   | { readonly e: 'enq-ok'; readonly ks: readonly string[] }
   /** No answer came, or it is not known whether the statement took effect. */

@@ -3,6 +3,7 @@ import type pg from 'pg'
 import type { Celeriac } from '../../../src/index.ts'
 import type { HistoryWriter } from '../history/writer.ts'
 import { BACKOFF, KIND_OPTIONS, type Kind } from './kinds.ts'
+import { defineNodes } from './nodes.ts'
 import { oddValue } from './odd-values.ts'
 import { type Broken, CANARY } from './settings.ts'
 
@@ -16,7 +17,7 @@ export interface Surroundings {
 }
 
 /** A job as the handlers see it; what is not promised to users yet is read with care. */
-interface Job {
+export interface Job {
   readonly id: string
   readonly token: number
   readonly attempt: number
@@ -27,7 +28,7 @@ interface Job {
 
 type Query = (text: string, values: unknown[]) => Promise<unknown>
 type Transaction = (work: (tx: { readonly query: Query }) => Promise<unknown>) => Promise<unknown>
-type Body = (job: Job, parameter: number, surroundings: Surroundings) => unknown
+export type Body = (job: Job, parameter: number, surroundings: Surroundings) => unknown
 
 /** Defines every kind of job of the workload. */
 export function defineTasks(surroundings: Surroundings): void {
@@ -39,9 +40,10 @@ export function defineTasks(surroundings: Surroundings): void {
         recorded(jobOf(context), { name, mark, parameter, body }, surroundings),
     )
   }
+  defineNodes(surroundings)
 }
 
-const sleep = ({ signal }: Job, ms: number): Promise<unknown> => wait(ms, undefined, { signal })
+export const sleep = ({ signal }: Job, ms: number): Promise<unknown> => wait(ms, undefined, { signal })
 
 const BODIES: Readonly<Record<Kind, Body>> = {
   short: sleep,
@@ -88,7 +90,7 @@ async function effect(job: Job, ms: number, { pool, broken }: Surroundings): Pro
 }
 
 /** Runs a handler with its beginning and its end on record, whichever end it is. */
-function recorded(
+export function recorded(
   job: Job,
   { name, mark, parameter, body }: { name: string; mark: string; parameter: number; body: Body },
   surroundings: Surroundings,
@@ -129,11 +131,11 @@ function recorded(
 }
 
 /** The value tells which attempt made it, so that a row can be held against its own token. */
-function accountOf(job: Job): { token: number; worker: string; secret: string } {
+export function accountOf(job: Job): { token: number; worker: string; secret: string } {
   return { token: job.token, worker: job.workerId, secret: CANARY }
 }
 
-function jobOf(context: {
+export function jobOf(context: {
   readonly id: string
   readonly attempt: number
   readonly signal: AbortSignal

@@ -1,7 +1,7 @@
 import type { Random } from '../random.ts'
 
-/** Kinds of jobs by weight. */
-export type Mix = Readonly<Partial<Record<Kind, number>>>
+/** Kinds of jobs by weight, and canvases among them. */
+export type Mix = Readonly<Partial<Record<Kind | 'canvas', number>>>
 export type Kind =
   | 'short'
   | 'medium'
@@ -41,6 +41,9 @@ export const KIND_OPTIONS: Readonly<Record<Kind, KindOptions>> = {
   effect: {},
   outside: {},
 }
+
+/** Of nodes of canvases and their error callbacks. */
+export const NODE_OPTIONS = { maxAttempts: 3, backoff: [...BACKOFF] } as const
 
 /** A parameter of a job: ms to take, or which way to go. */
 export function parameterOf(kind: Kind, random: Random): number {

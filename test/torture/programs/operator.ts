@@ -20,13 +20,15 @@ const pool = new pg.Pool({
 pool.on('error', () => undefined)
 pool.on('connect', (client) => client.on('error', () => undefined))
 
-const VERBS = { cancel: 4, retry: 4, kill: 2 } as const
+const VERBS = { cancel: 4, retry: 4, kill: 2, 'cancel-canvas': 2 } as const
 type Verb = keyof typeof VERBS
 
 /** A job the verb makes sense for. A job whose effects are counted is never run again by hand. */
 const CANDIDATE: Readonly<Record<Verb, string>> = {
   cancel: 'select id from celeriac.jobs order by md5(id::text || $1) limit 1',
-  retry: `select id from celeriac.results where task not in ('effect', 'poison') and settled_at > now() - interval '20 s'
+  retry: `select id from celeriac.results where workflow_id is null and task not in ('effect', 'poison') and settled_at > now() - interval '20 s'
+    order by md5(id::text || $1) limit 1`,
+  'cancel-canvas': `select workflow_id as id from celeriac.jobs where workflow_id is not null
     order by md5(id::text || $1) limit 1`,
   kill: 'select id from celeriac.jobs where worker_id is not null order by md5(id::text || $1) limit 1',
 }
@@ -52,14 +54,15 @@ async function act(verb: Verb): Promise<void> {
     return
   }
   if (j === undefined) return
-  const handle = app.job(j)
-  const call: unknown = Reflect.get(handle, verb)
+  const [handle, name] = verb === 'cancel-canvas' ? [app.workflow(j), 'cancel'] : [app.job(j), verb]
+  const call: unknown = Reflect.get(handle, name)
   if (typeof call !== 'function') return
   history.write({ e: 'ask', verb, j })
   try {
     history.write({ e: 'answer', verb, j, out: String(await call.call(handle)) })
   } catch (error) {
-    if (isCeleriacError(error, 'JOB_UNKNOWN')) history.write({ e: 'answer', verb, j, out: 'unknown' })
+    if (isCeleriacError(error, 'JOB_UNKNOWN') || isCeleriacError(error, 'WORKFLOW_UNKNOWN'))
+      history.write({ e: 'answer', verb, j, out: 'unknown' })
     else history.write({ e: 'no-answer', verb, j })
   }
 }

@@ -1,10 +1,12 @@
 import { randomUUID } from 'node:crypto'
 import { setTimeout as wait } from 'node:timers/promises'
 import pg from 'pg'
-import { Celeriac, isCeleriacError } from '../../../src/index.ts'
+import { type CallOptions, Celeriac, isCeleriacError, Signature } from '../../../src/index.ts'
+import { draw, nodesOf } from '../canvas/drawing.ts'
+import { ERRBACK_TASK, NODE_TASK, toSignature } from '../canvas/to-signature.ts'
 import { HistoryWriter } from '../history/writer.ts'
 import { Random } from '../random.ts'
-import { BACKOFF, KIND_OPTIONS, type Kind, parameterOf } from './kinds.ts'
+import { BACKOFF, KIND_OPTIONS, type Kind, NODE_OPTIONS, parameterOf } from './kinds.ts'
 import { CANARY, readSettings } from './settings.ts'
 
 /** Enqueues jobs in every way there is, and puts on record what it was told about each. */
@@ -27,6 +29,14 @@ type Args = [mark: string, parameter: number, secret: string]
 const declare = (kind: Kind) =>
   app.declare<(...args: Args) => unknown>(kind, { backoff: [...BACKOFF], ...KIND_OPTIONS[kind] })
 const tasks = new Map((Object.keys(KIND_OPTIONS) as Kind[]).map((kind) => [kind, declare(kind)]))
+app.declare(NODE_TASK, NODE_OPTIONS)
+app.declare(ERRBACK_TASK, NODE_OPTIONS)
+
+/** One call: a job, or a canvas of several. */
+interface Work {
+  readonly marks: readonly string[]
+  start(options: CallOptions): Promise<unknown>
+}
 
 const TICK_MS = 20
 const MOST_IN_FLIGHT = 300
@@ -37,10 +47,28 @@ process.on('SIGTERM', () => {
   stopping = true
 })
 
-function newJob(kind: Kind = random.weighted(mix)): { kind: Kind; mark: string; args: Args } {
+function newWork(kind: Kind | 'canvas' = random.weighted(mix)): Work {
   made += 1
   const mark = `${name}-${made}`
-  return { kind, mark, args: [mark, parameterOf(kind, random), CANARY] }
+  if (kind === 'canvas') return newCanvas(mark)
+  const args: Args = [mark, parameterOf(kind, random), CANARY]
+  return {
+    marks: [mark],
+    start: (options) =>
+      taskOf(kind)
+        .with(options)
+        .enqueue(...args),
+  }
+}
+
+function newCanvas(mark: string): Work {
+  const drawing = draw(random, mark)
+  history.write({ e: 'canvas', mark, drawing })
+  const signature = Signature.from<Signature>(toSignature(drawing, CANARY), app)
+  return {
+    marks: nodesOf(drawing).map((node) => node.mark),
+    start: (options) => signature.with(options).enqueue(),
+  }
 }
 
 function taskOf(kind: Kind): ReturnType<typeof declare> {
@@ -49,61 +77,66 @@ function taskOf(kind: Kind): ReturnType<typeof declare> {
   return task
 }
 
-async function enqueueOne(): Promise<void> {
-  const { kind, mark, args } = newJob()
-  await recorded([mark], () => taskOf(kind).enqueue(...args))
+async function enqueueOne(): Promise<number> {
+  const { marks, start } = newWork()
+  await recorded(marks, () => start({}))
+  return marks.length
 }
 
 /** With an id of our own, an insert whose answer got lost can be sent again. */
-async function enqueueWithId(): Promise<void> {
-  const { kind, mark, args } = newJob()
-  const task = taskOf(kind).with({ id: randomUUID() })
+async function enqueueWithId(): Promise<number> {
+  const { marks, start } = newWork()
+  const id = randomUUID()
   const resend = random.chance(0.9)
-  history.write({ e: 'enq', ks: [mark] })
+  history.write({ e: 'enq', ks: marks })
   for (;;) {
     try {
-      await task.enqueue(...args)
+      await start({ id })
     } catch (error) {
       if (isCeleriacError(error, 'CONNECT_FAILED') && resend && !stopping) {
         await wait(200)
         continue
       }
-      if (!isCeleriacError(error, 'JOB_EXISTS')) return tellFailure([mark], error)
+      if (!isCeleriacError(error, 'JOB_EXISTS')) {
+        tellFailure(marks, error)
+        return marks.length
+      }
     }
-    history.write({ e: 'enq-ok', ks: [mark] })
-    return
+    history.write({ e: 'enq-ok', ks: marks })
+    return marks.length
   }
 }
 
 async function enqueueMany(): Promise<number> {
-  const jobs = Array.from({ length: random.integer(5, 30) }, () => newJob())
   // Twenty jobs that block, or kill, one after another would be another workload.
-  const first = jobs[0]?.kind ?? 'short'
-  const kind = /^(block|suicide|poison)$/.test(first) ? 'short' : first
-  const calls = jobs.map(({ mark }): Args => [mark, parameterOf(kind, random), CANARY])
+  const wanted = random.weighted(mix)
+  const kind = wanted === 'canvas' || /^(block|suicide|poison)$/.test(wanted) ? 'short' : wanted
+  const calls = Array.from({ length: random.integer(5, 30) }, (): Args => {
+    made += 1
+    return [`${name}-${made}`, parameterOf(kind, random), CANARY]
+  })
   await recorded(
-    jobs.map(({ mark }) => mark),
+    calls.map(([mark]) => mark),
     () => taskOf(kind).enqueueMany(calls),
   )
-  return jobs.length
+  return calls.length
 }
 
 /** Jobs and rows of ours share the fate of one transaction. */
 async function enqueueInTransaction(): Promise<number> {
-  const jobs = Array.from({ length: random.integer(1, 5) }, () => newJob())
+  const works = Array.from({ length: random.integer(1, 5) }, () => newWork())
+  const marks = works.flatMap((work) => work.marks)
   const commits = random.chance(0.8)
   const x = randomUUID()
-  history.write({ e: 'tx-begin', x, ks: jobs.map(({ mark }) => mark) })
+  history.write({ e: 'tx-begin', x, ks: marks })
   let sent = false
   let client: pg.PoolClient | undefined
   try {
     client = await pool.connect()
     await client.query('begin')
-    for (const { kind, mark, args } of jobs) {
-      await client.query('insert into orders (mark) values ($1)', [mark])
-      await taskOf(kind)
-        .with({ tx: client })
-        .enqueue(...args)
+    for (const work of works) {
+      await client.query('insert into orders (mark) select unnest($1::text[])', [work.marks])
+      await work.start({ tx: client })
     }
     sent = commits
     const { command } = await client.query(commits ? 'commit' : 'rollback')
@@ -114,10 +147,10 @@ async function enqueueInTransaction(): Promise<number> {
     history.write({ e: sent ? 'tx-unknown' : 'tx-rollback', x })
     client?.release(true)
   }
-  return jobs.length
+  return marks.length
 }
 
-async function recorded(ks: string[], enqueue: () => Promise<unknown>): Promise<void> {
+async function recorded(ks: readonly string[], enqueue: () => Promise<unknown>): Promise<void> {
   history.write({ e: 'enq', ks })
   try {
     await enqueue()
@@ -127,7 +160,7 @@ async function recorded(ks: string[], enqueue: () => Promise<unknown>): Promise<
   }
 }
 
-function tellFailure(ks: string[], error: unknown): void {
+function tellFailure(ks: readonly string[], error: unknown): void {
   const code = error instanceof Error && 'code' in error ? String(error.code) : String(error)
   // A server that went away says nothing about what it had taken; any other answer is a refusal.
   history.write({ e: /^(CONNECT_FAILED|08|57P|25006)/.test(code) ? 'enq-unknown' : 'enq-fail', ks, code })
@@ -135,8 +168,8 @@ function tellFailure(ks: string[], error: unknown): void {
 
 async function next(): Promise<number> {
   const way = random.next()
-  if (way < 0.7) return enqueueOne().then(() => 1)
-  if (way < 0.85) return enqueueWithId().then(() => 1)
+  if (way < 0.7) return enqueueOne()
+  if (way < 0.85) return enqueueWithId()
   if (way < 0.9) return enqueueMany()
   return enqueueInTransaction()
 }
