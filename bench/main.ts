@@ -16,6 +16,7 @@ import { bulkQuestion } from './questions/p04-bulk.ts'
 import { latencyQuestion } from './questions/p05-latency.ts'
 import { snapshotQuestion } from './questions/p06-snapshot.ts'
 import { backlogQuestion } from './questions/p07-backlog.ts'
+import { canvasQuestion } from './questions/p08-canvas.ts'
 import { transactionsQuestion } from './questions/p10-transactions.ts'
 import { idleQuestion } from './questions/p11-idle.ts'
 import { costQuestion } from './questions/p12-cost.ts'
@@ -32,6 +33,7 @@ const QUESTIONS: readonly Question[] = [
   latencyQuestion,
   snapshotQuestion,
   backlogQuestion,
+  canvasQuestion,
   transactionsQuestion,
   idleQuestion,
   costQuestion,

@@ -1,4 +1,4 @@
-import type { WorkerOptions } from 'bullmq'
+import type { FlowJob, WorkerOptions } from 'bullmq'
 import type { Payload } from '../harness/payload.ts'
 import {
   type Census,
@@ -6,6 +6,8 @@ import {
   type OnJob,
   type Producer,
   QUEUE,
+  type Shape,
+  STEP,
   TASK,
   type Worker,
 } from './contender.ts'
@@ -62,8 +64,9 @@ function connection(url: string) {
 }
 
 async function openProducer(url: string): Promise<Producer> {
-  const { Queue } = await import('bullmq')
+  const { FlowProducer, Queue } = await import('bullmq')
   const queue = new Queue<Payload>(QUEUE, { connection: connection(url) })
+  const flows = new FlowProducer({ connection: connection(url) })
   await queue.waitUntilReady()
   return {
     enqueue: async (payload) => {
@@ -72,8 +75,32 @@ async function openProducer(url: string): Promise<Producer> {
     enqueueMany: async (payloads) => {
       await queue.addBulk(payloads.map((data) => ({ name: TASK, data })))
     },
-    close: () => queue.close(),
+    startCanvas: async (shape, payload) => {
+      await flows.addBulk(flowsOf(shape, payload))
+    },
+    close: async () => {
+      await flows.close()
+      await queue.close()
+    },
   }
+}
+
+/** What waits is the parent here, and what it waits for its children. */
+function flowsOf(shape: Shape, payload: () => Payload): FlowJob[] {
+  const job = (children: FlowJob[]): FlowJob => ({
+    name: children.length === 0 ? TASK : STEP,
+    queueName: QUEUE,
+    data: payload(),
+    ...(children.length > 0 && { children }),
+  })
+  const steps = (size: number): FlowJob => {
+    let last = job([])
+    for (let step = 1; step < size; step += 1) last = job([last])
+    return last
+  }
+  if (shape.kind === 'chain') return [steps(shape.size)]
+  if (shape.kind === 'chains') return Array.from({ length: shape.count }, () => steps(shape.size))
+  return [job(Array.from({ length: shape.size }, () => job([])))]
 }
 
 async function startWorker(url: string, onJob: OnJob, settings: Settings): Promise<Worker> {
@@ -81,6 +108,7 @@ async function startWorker(url: string, onJob: OnJob, settings: Settings): Promi
   const worker = new bullmq.Worker<Payload>(
     QUEUE,
     async (job) => {
+      if (job.name === STEP) await job.getChildrenValues()
       onJob(job.data)
       return 1
     },
@@ -95,7 +123,15 @@ async function census(url: string): Promise<Census> {
   const { Queue } = await import('bullmq')
   const queue = new Queue(QUEUE, { connection: connection(url) })
   try {
-    const counts = await queue.getJobCounts('wait', 'active', 'delayed', 'prioritized', 'failed', 'completed')
+    const counts = await queue.getJobCounts(
+      'wait',
+      'active',
+      'delayed',
+      'prioritized',
+      'waiting-children',
+      'failed',
+      'completed',
+    )
     const { completed = 0, ...open } = counts
     return { unsettled: Object.values(open).reduce((sum, count) => sum + count, 0), settled: completed }
   } finally {

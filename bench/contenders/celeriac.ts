@@ -7,6 +7,8 @@ import {
   type OnJob,
   type Producer,
   type Settings,
+  type Shape,
+  STEP,
   TASK,
   type Worker,
 } from './contender.ts'
@@ -50,7 +52,7 @@ export const celeriac: Contender = {
 type Opened = Awaited<ReturnType<typeof open>>
 
 async function open(url: string, onJob: OnJob, settings: Settings) {
-  const { Celeriac } = await import('../../src/index.ts')
+  const { Celeriac, chain, chord, group } = await import('../../src/index.ts')
   const app = new Celeriac({
     database: url,
     ...(settings.wakeUp === undefined ? {} : { listen: settings.wakeUp }),
@@ -59,10 +61,23 @@ async function open(url: string, onJob: OnJob, settings: Settings) {
     const goesOn = onJob(payload)
     return goesOn === undefined ? 1 : goesOn.then(() => 1)
   })
-  return { app, noop }
+  const step = app.task(STEP, (_before: unknown, payload: Payload) => {
+    onJob(payload)
+    return 1
+  })
+  const steps = (size: number, payload: () => Payload) =>
+    chain([noop.s(payload()), ...Array.from({ length: size - 1 }, () => step.s(payload()))])
+  const canvasOf = (shape: Shape, payload: () => Payload) => {
+    if (shape.kind === 'chain') return steps(shape.size, payload)
+    if (shape.kind === 'chains')
+      return group(Array.from({ length: shape.count }, () => steps(shape.size, payload)))
+    const members = Array.from({ length: shape.size }, () => noop.s(payload()))
+    return chord(members, step.s(payload()))
+  }
+  return { app, noop, canvasOf }
 }
 
-function producerOf({ app, noop }: Opened): Producer {
+function producerOf({ app, noop, canvasOf }: Opened): Producer {
   return {
     enqueue: async (payload) => {
       await noop.enqueue(payload)
@@ -72,6 +87,9 @@ function producerOf({ app, noop }: Opened): Producer {
     },
     enqueueIn: async (client, payload) => {
       await noop.with({ tx: client }).enqueue(payload)
+    },
+    startCanvas: async (shape, payload) => {
+      await canvasOf(shape, payload).enqueue()
     },
     close: () => app.stop(),
   }
@@ -93,7 +111,9 @@ async function census(url: string): Promise<Census> {
   const [row] = await queryOnce(
     url,
     `select (select count(*) from celeriac.jobs)::int as unsettled,
-            (select count(*) from celeriac.results where state = 'succeeded')::int as settled`,
+            (select count(*) from celeriac.results where state = 'succeeded' and task = any ($1))::int as settled`,
+    // A group is a row, too, but no job.
+    [[TASK, STEP]],
   )
   return { unsettled: Number(row?.unsettled), settled: Number(row?.settled) }
 }

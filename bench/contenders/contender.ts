@@ -6,12 +6,29 @@ import type { Payload } from '../harness/payload.ts'
  */
 export type OnJob = (payload: Payload) => Promise<void> | undefined
 
+/** Jobs that wait for each other. Each that waits takes the values of those it waits for, where the contender has them. */
+export type Shape =
+  /** `size` jobs side by side, and one after all of them. */
+  | { readonly kind: 'chord'; readonly size: number }
+  /** `size` jobs one after the other. */
+  | { readonly kind: 'chain'; readonly size: number }
+  /** `count` chains of `size` jobs. */
+  | { readonly kind: 'chains'; readonly count: number; readonly size: number }
+
+/** How many jobs a shape has. */
+export function jobsIn(shape: Shape): number {
+  if (shape.kind === 'chains') return shape.count * shape.size
+  return shape.kind === 'chord' ? shape.size + 1 : shape.size
+}
+
 /** The sending side of a contender, opened in a process of its own. */
 export interface Producer {
   enqueue(payload: Payload): Promise<void>
   enqueueMany(payloads: readonly Payload[]): Promise<void>
   /** Enqueues inside the transaction open on `client`; absent where a contender cannot. */
   enqueueIn?(client: Queryable, payload: Payload): Promise<void>
+  /** Starts jobs that wait for each other; absent where a contender has none. */
+  startCanvas?(shape: Shape, payload: () => Payload): Promise<void>
   close(): Promise<void>
 }
 
@@ -82,3 +99,5 @@ export interface Contender {
 /** Names of the one queue and the one task every contender uses. */
 export const QUEUE = 'default'
 export const TASK = 'noop'
+/** The task of jobs that take the values of others. */
+export const STEP = 'step'

@@ -1,4 +1,4 @@
-import type { ConstructorOptions, WorkOptions } from 'pg-boss'
+import type { ConstructorOptions, FlowJob, WorkOptions } from 'pg-boss'
 import type { Payload } from '../harness/payload.ts'
 import { queryOnce } from '../harness/query.ts'
 import {
@@ -8,6 +8,7 @@ import {
   type OnJob,
   type Producer,
   QUEUE,
+  type Shape,
   type Worker,
 } from './contender.ts'
 
@@ -23,7 +24,7 @@ interface Settings {
 
 const DEFAULT: Settings = { boss: {}, work: {}, notify: false }
 const TUNED: Settings = {
-  boss: { useListenNotify: true },
+  boss: { useListenNotify: true, flowIntervalSeconds: 1 },
   work: { batchSize: 5_000, localConcurrency: 2, burstWhenBatchFull: true, pollingIntervalSeconds: 0.5 },
   notify: true,
 }
@@ -102,8 +103,36 @@ async function openProducer(url: string, settings: Settings): Promise<Producer> 
         db: { executeSql: (text: string, values?: unknown[]) => client.query(text, values) },
       })
     },
+    startCanvas: async (shape, payload) => {
+      await boss.flow(flowOf(shape, payload))
+    },
     close: () => boss.stop({ graceful: false }),
   }
+}
+
+/** Its flows hand no values on. */
+function flowOf(shape: Shape, payload: () => Payload): FlowJob[] {
+  const job = (ref: string, dependsOn: string[]): FlowJob => ({
+    ref,
+    name: QUEUE,
+    data: payload(),
+    dependsOn,
+  })
+  const steps = (size: number, chain: number): FlowJob[] =>
+    Array.from({ length: size }, (_, step) =>
+      job(`${chain}.${step}`, step === 0 ? [] : [`${chain}.${step - 1}`]),
+    )
+  if (shape.kind === 'chain') return steps(shape.size, 0)
+  if (shape.kind === 'chains')
+    return Array.from({ length: shape.count }, (_, chain) => steps(shape.size, chain)).flat()
+  const members = Array.from({ length: shape.size }, (_, member) => job(String(member), []))
+  return [
+    ...members,
+    job(
+      'body',
+      members.map(({ ref }) => ref),
+    ),
+  ]
 }
 
 async function startWorker(url: string, onJob: OnJob, settings: Settings): Promise<Worker> {

@@ -5,7 +5,7 @@
 import { flushCompileCache } from 'node:module'
 import type { Client } from 'pg'
 import { contenderOf } from '../contenders/all.ts'
-import type { Producer, Worker } from '../contenders/contender.ts'
+import { jobsIn, type Producer, type Worker } from '../contenders/contender.ts'
 import { now, pause } from './clock.ts'
 import type { ChildMessage, OrderMessage, OrderName, Orders, Throughput } from './orders.ts'
 import { type Payload, payload, payloads } from './payload.ts'
@@ -72,6 +72,13 @@ const handlers: Handlers = {
     }
     await Promise.all(Array.from({ length: parallel }, call))
     return { jobs: wanted, seconds: (now() - begunAt) / 1000 }
+  },
+  canvas: async (shape) => {
+    const sender = sending()
+    if (!sender.startCanvas) throw new Error('has no jobs that wait for each other')
+    const begunAt = now()
+    await sender.startCanvas(shape, payload)
+    return { jobs: jobsIn(shape), seconds: (now() - begunAt) / 1000 }
   },
   callers: async ({ callers, seconds }) => {
     const sender = sending()

@@ -1,4 +1,4 @@
-import type { Settings } from '../contenders/contender.ts'
+import type { Settings, Shape } from '../contenders/contender.ts'
 
 /** What a worker saw: instants of the monotonic clock in ms, CPU of its whole process in seconds. */
 export interface Figures {
@@ -37,6 +37,8 @@ export interface Orders {
   openTogether: { argument: { url: string }; answer: null }
   /** Enqueues `count` jobs by calls of the bulk method with `chunk` each, `parallel` of them at a time. */
   fill: { argument: { count: number; chunk: number; parallel?: number }; answer: Throughput }
+  /** Starts jobs that wait for each other. */
+  canvas: { argument: Shape; answer: Throughput }
   /** Lets `callers` loops await one enqueue after the other. */
   callers: { argument: { callers: number; seconds: number }; answer: Throughput }
   /** One caller; how long each enqueue took, in ms. */

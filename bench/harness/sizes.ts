@@ -16,6 +16,9 @@ export interface Sizes {
   readonly settledJobs: number
   readonly firstJobs: number
   readonly backlogRepeats: number
+  readonly chordMembers: number
+  readonly chainSteps: number
+  readonly chains: number
   readonly transactionSeconds: number
   readonly idleSettleSeconds: number
   readonly idleSeconds: number
@@ -41,6 +44,9 @@ const FULL: Sizes = {
   settledJobs: 10_000_000,
   firstJobs: 20_000,
   backlogRepeats: 7,
+  chordMembers: 10_000,
+  chainSteps: 1_000,
+  chains: 10_000,
   transactionSeconds: 5,
   idleSettleSeconds: 6,
   idleSeconds: 20,
@@ -66,6 +72,9 @@ const QUICK: Sizes = {
   settledJobs: 100_000,
   firstJobs: 20_000,
   backlogRepeats: 2,
+  chordMembers: 2_000,
+  chainSteps: 100,
+  chains: 1_000,
   transactionSeconds: 1,
   idleSettleSeconds: 0.5,
   idleSeconds: 1.5,
