@@ -13,6 +13,7 @@ import { JobControl } from '../task/job-control.ts'
 import type { JobLog } from '../task/job-log.ts'
 import { Completion, type CompletionContext } from './completion.ts'
 import type { Each } from './each.ts'
+import type { Inputs } from './inputs.ts'
 
 /** What an attempt needs of the worker it runs in. */
 export interface AttemptHost {
@@ -47,6 +48,7 @@ export class Attempt implements JobContext {
   startedAt = 0
   /** Over as far as this worker is concerned; whatever the handler still does is refused. */
   ended = false
+  #input: Promise<unknown> | null = null
   readonly #added: BoundSignature[] = []
   #abort: AbortController | null = null
   #abortedWith: { readonly reason: unknown } | null = null
@@ -103,6 +105,19 @@ export class Attempt implements JobContext {
   /** Whether its first argument is what its parents have returned. */
   get takesInput(): boolean {
     return this.rowOptions?.in === true
+  }
+
+  /** Asks for its input before it begins: all that are claimed together share a statement, and no slot waits for it. */
+  askForInput(inputs: Inputs): void {
+    this.#input = inputs.read(this.id)
+    this.#input.catch(() => undefined)
+  }
+
+  /** What its parents have returned; asked for again when that failed before it began. */
+  readInput(inputs: Inputs): Promise<unknown> {
+    const early = this.#input
+    this.#input = null
+    return early === null ? inputs.read(this.id) : early.catch(() => inputs.read(this.id))
   }
 
   /** How it calls its task with many items; null for an ordinary job. */

@@ -420,6 +420,7 @@ export class Cycle {
     if (definition === undefined) return
     const place = { queue: group.queue, priority: group.priority, claimedAtMs: answer.nowMs }
     const attempt = new Attempt(definition, row, place, this.#host)
+    if (attempt.takesInput) attempt.askForInput(this.#host.execute.inputs)
     this.#ready.add({ attempt, tagged: answer.tagged })
     if (!this.#claiming) this.#releaseReady()
     announceClaim(this.#host.bus, attempt)

@@ -58,7 +58,7 @@ export function execute(attempt: Attempt, tagged: boolean, context: ExecuteConte
 }
 
 async function callWithInput(attempt: Attempt, tagged: boolean, context: ExecuteContext): Promise<unknown> {
-  const input = await context.inputs.read(attempt.id)
+  const input = await attempt.readInput(context.inputs)
   return attempt.ended ? undefined : callStored(attempt, [input], tagged, context)
 }
 
