@@ -1,5 +1,5 @@
 import type { CallOptions } from '../task/options.ts'
-import type { ChainData, GroupData, SignatureData } from './data.ts'
+import type { ChainData, GroupData, MapData, SignatureData } from './data.ts'
 
 /** Options of a part by what they concern: all of it, its first nodes, or its last one. */
 export interface SplitOptions {
@@ -72,4 +72,12 @@ export function joinOptions({ queue, labels, resultTtl }: CallOptions): CallOpti
     ...(labels !== undefined && { labels }),
     ...(resultTtl !== undefined && { resultTtl }),
   }
+}
+
+/** How a job calls its task with many items, as its row says. */
+export function mapOf({ spread, allowFailures }: MapData): {
+  readonly spread: boolean
+  readonly allowFailures?: true
+} {
+  return { spread, ...(allowFailures === true && { allowFailures }) }
 }

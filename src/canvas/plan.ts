@@ -8,7 +8,16 @@ import { mergeOptions } from '../job/task.ts'
 import type { CallOptions } from '../task/options.ts'
 import type { ChainData, ChordData, GroupData, MapData, SignatureData, TaskData } from './data.ts'
 import { distinct, entryErrbacks, errbacksOf, keyOf, type PlanErrback } from './plan-errbacks.ts'
-import { flatMembers, flatSteps, isList, isTimed, joinOptions, labelsOf, splitOptions } from './plan-parts.ts'
+import {
+  flatMembers,
+  flatSteps,
+  isList,
+  isTimed,
+  joinOptions,
+  labelsOf,
+  mapOf,
+  splitOptions,
+} from './plan-parts.ts'
 
 /** Name of the task of joins. No worker registers it. */
 export const JOIN_TASK = 'celeriac.group'
@@ -314,8 +323,4 @@ class Planner {
     this.#errbackPlaces.set(key, this.#errbacks.length)
     return this.#errbacks.push(errback) - 1
   }
-}
-
-function mapOf({ spread, allowFailures }: MapData): NonNullable<PlanNode['map']> {
-  return { spread, ...(allowFailures === true && { allowFailures }) }
 }
