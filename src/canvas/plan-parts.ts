@@ -8,13 +8,15 @@ export interface SplitOptions {
   readonly end: CallOptions
 }
 
-/** Steps of a chain, those of chains in it included; iterative, since a.pipe(b).pipe(c) nests as deeply as it is long. */
+/** Steps of a chain, those of chains and chords in it included; iterative, since a.pipe(b).pipe(c) nests as deeply as it is long. */
 export function flatSteps(chain: ChainData): readonly SignatureData[] {
   const steps: SignatureData[] = []
   const left: SignatureData[] = [...chain.steps].reverse()
   for (let step = left.pop(); step !== undefined; step = left.pop()) {
     if (step.kind === 'chain' && isBare(step) && step.steps.length > 0)
       for (const inner of [...step.steps].reverse()) left.push(inner)
+    else if (step.kind === 'chord' && isBare(step) && step.errbacksOnHeader === undefined)
+      left.push(step.body, step.header)
     else steps.push(step)
   }
   return steps

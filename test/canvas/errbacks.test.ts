@@ -36,6 +36,12 @@ const CASES: readonly Case[] = [
     ['e'],
   ],
   [
+    'C-65 a chain: nor twice when a chord in it has a group as body',
+    ({ chain, chord, group, ident, fail, xsum, errLog }) =>
+      chain(chord([ident.s(1)], group([fail.s(), ident.s()])), xsum.s()).linkError(errLog.s('e')),
+    ['e'],
+  ],
+  [
     'C-66 the same on the step and on the chain',
     ({ chain, ident, fail, errLog }) =>
       chain(ident.s(1), fail.s().linkError(errLog.s('e'))).linkError(errLog.s('e')),
