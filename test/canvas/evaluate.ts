@@ -4,14 +4,7 @@
  * and every error handler its calls.
  */
 import { isDeepStrictEqual } from 'node:util'
-import type {
-  ChainData,
-  ChordData,
-  GroupData,
-  MapData,
-  SignatureData,
-  TaskData,
-} from '../../src/canvas/data.ts'
+import type { ChainData, GroupData, MapData, SignatureData, TaskData } from '../../src/canvas/data.ts'
 
 /** What becomes of one run of a task. */
 export type Ran = { readonly ok: true; readonly value: unknown } | { readonly ok: false }
@@ -46,6 +39,8 @@ interface Failure {
   readonly ok: false
   readonly state: 'failed' | 'cancelled'
   readonly from: object
+  /** Before anything has run: by a cancel. */
+  readonly early: boolean
 }
 type End = { readonly ok: true; readonly value: unknown } | Failure
 /** What goes in: nothing for what runs first without args. */
@@ -107,7 +102,12 @@ class Walk {
     for (const [index, step] of steps.entries()) {
       const next = steps[index + 1]
       if (step.kind === 'group' && next !== undefined) {
-        const joined = this.#join(step, end, step.errbacks ?? [], handlersOf(next, errbacks))
+        const joined = this.#join(
+          step,
+          end,
+          step.errbacks ?? [],
+          handlersOf(steps.slice(index + 1), errbacks),
+        )
         for (const link of step.links ?? []) this.piece(link, joined, [])
         end = joined.ok || step.optional === undefined ? joined : { ok: true, value: step.optional.value }
       } else end = this.piece(step, end, errbacks)
@@ -119,13 +119,18 @@ class Walk {
   #join(group: GroupData, input: Input, errbacks: Errbacks, handlers: Errbacks): End {
     const named = Array.isArray(group.members) ? null : Object.keys(group.members)
     const members = membersOf(group)
+    // Where there is nobody to fail, what comes before passes through.
+    if (members.length === 0 && input !== null && !input.ok) return input
     const ends = members.map((member) => this.piece(member, input, errbacks))
     const failures = ends.filter((end) => !end.ok)
     if (failures.length > 0 && group.allowFailures !== true) {
-      const within = failures.some(({ from }) => input === null || input.ok || from !== input.from)
-      if (!within && failures[0] !== undefined) return failures[0]
+      const outside = failures.find(({ from }) => input !== null && !input.ok && from === input.from)
+      const inside = failures.filter((failure) => failure.from !== outside?.from)
+      const early = inside.some((failure) => failure.early)
+      // What failed before the group ends its members at once, before any of them could fail by itself.
+      if (outside !== undefined && !early) return outside
       this.calls.push(...distinct(handlers))
-      return { ok: false, state: 'failed', from: group }
+      return { ok: false, state: 'failed', from: group, early }
     }
     const values = ends.map((end) => (end.ok ? end.value : AN_ERROR))
     return {
@@ -143,12 +148,12 @@ class Walk {
   }
 
   #ran(node: TaskData | MapData, input: Input): End {
-    if (this.#behaviour.cancelled(node)) return { ok: false, state: 'cancelled', from: node }
+    if (this.#behaviour.cancelled(node)) return { ok: false, state: 'cancelled', from: node, early: true }
     if (input !== null && !input.ok) return input
     // What returned nothing passes on null.
     const before = input === null ? this.#args : [input.value ?? null]
     const ran = node.kind === 'task' ? this.#task(node, before) : this.#map(node)
-    return ran.ok ? ran : { ok: false, state: 'failed', from: node }
+    return ran.ok ? ran : { ok: false, state: 'failed', from: node, early: false }
   }
 
   #task(node: TaskData, before: readonly unknown[]): Ran {
@@ -162,17 +167,14 @@ class Walk {
   }
 }
 
-/** Steps of a chain, those of chains in it that are nothing of their own among them. */
+/** Steps of a chain, those of chains and chords in it that are nothing of their own among them. */
 function stepsOf(chain: ChainData): SignatureData[] {
-  return chain.steps.flatMap((step) => {
-    if (step.kind === 'chain' && isPlain(step)) return stepsOf(step)
-    if (step.kind === 'chord' && isPlain(step)) return chordSteps(step)
-    return [step]
-  })
+  return chain.steps.flatMap(flat)
 }
 
-function chordSteps({ header, body }: ChordData): SignatureData[] {
-  return [header, ...(body.kind === 'chain' && isPlain(body) ? stepsOf(body) : [body])]
+function flat(step: SignatureData): SignatureData[] {
+  if (step.kind === 'chain' && isPlain(step)) return stepsOf(step)
+  return step.kind === 'chord' && isPlain(step) ? [step.header, ...flat(step.body)] : [step]
 }
 
 /** Members of a group, those of lists in it that are nothing of their own among them. */
@@ -192,16 +194,23 @@ function isPlain({ links = [], errbacks = [], options, optional }: SignatureData
   return links.length === 0 && errbacks.length === 0 && options === undefined && optional === undefined
 }
 
-/** Who handles the failure of a header: whoever handles errors of what comes after it. */
-function handlersOf(next: SignatureData, inherited: Errbacks): Errbacks {
-  const errbacks = [...(next.errbacks ?? []), ...inherited]
-  if (next.kind === 'chord') return handlersOf(next.body, errbacks)
-  if (next.kind === 'group') return membersOf(next).flatMap((member) => handlersOf(member, errbacks))
-  if (next.kind === 'chain') {
-    const [first] = stepsOf(next)
-    return first === undefined ? errbacks : handlersOf(first, errbacks)
+/**
+ * Who handles the failure of a header: whoever handles errors of what comes after it. Another group that something follows
+ * is a header, too.
+ */
+function handlersOf(steps: readonly SignatureData[], inherited: Errbacks): Errbacks {
+  const next = steps.find(({ kind }, index) => kind !== 'group' || index === steps.length - 1)
+  const errbacks = [...(next?.errbacks ?? []), ...inherited]
+  switch (next?.kind) {
+    case 'chord':
+      return handlersOf([next.body], errbacks)
+    case 'group':
+      return membersOf(next).flatMap((member) => handlersOf([member], errbacks))
+    case 'chain':
+      return handlersOf(stepsOf(next), errbacks)
+    default:
+      return errbacks
   }
-  return errbacks
 }
 
 /** The same handler twice counts once. */
