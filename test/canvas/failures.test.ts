@@ -219,6 +219,13 @@ eachLane((lane) => {
       expect([value, states]).toEqual([11, ['ident succeeded', 'fail failed', 'tsum succeeded']])
     })
 
+    test('at the end of a canvas have a default, too, for whoever waits', async () => {
+      const { value, states } = await run(lane, ({ chain, ident, fail }) =>
+        chain(ident.s(1), fail.s().optional(10)),
+      )
+      expect([value, states]).toEqual([10, ['ident succeeded', 'fail failed']])
+    })
+
     test('of a step have a default as well', async () => {
       const { value } = await run(lane, ({ chain, fail, add }) => chain(fail.s().optional(10), add.s(1)))
       expect(value).toBe(11)
