@@ -3,7 +3,7 @@ import { encodeArgs } from '../base/json.ts'
 import { callShape, taskShape } from '../job/shape.ts'
 import type { CallOptions } from '../task/options.ts'
 import type { CanvasBinding } from './binding.ts'
-import { JOIN_TASK, type Plan, type PlanEdge, type PlanNode } from './plan.ts'
+import { JOIN_TASK, type Plan, type PlanEdge, type PlanNode } from './plan-rows.ts'
 
 /** What a plan's text says besides its nodes. */
 export interface PlanHead {

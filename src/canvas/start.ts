@@ -9,7 +9,8 @@ import type { CanvasBinding } from './binding.ts'
 import type { SignatureData, TaskData } from './data.ts'
 import { describe } from './describe.ts'
 import { GroupHandle } from './group-handle.ts'
-import { type Plan, type PlanContext, planOf } from './plan.ts'
+import { type PlanContext, planOf } from './plan.ts'
+import type { Plan } from './plan-rows.ts'
 import { planText } from './plan-text.ts'
 
 /**

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import type { SignatureData } from '../../src/canvas/data.ts'
-import { membersOf, OUTER, type Plan, planOf, replacementOf } from '../../src/canvas/plan.ts'
+import { membersOf, planOf, replacementOf } from '../../src/canvas/plan.ts'
+import { OUTER, type Plan } from '../../src/canvas/plan-rows.ts'
 
 const CONTEXT = { ignoresResult: () => false }
 const task = (name: string, more: object = {}): SignatureData => ({
