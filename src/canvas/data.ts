@@ -63,6 +63,4 @@ export interface ChordData extends CommonData {
   readonly kind: 'chord'
   readonly header: GroupData
   readonly body: SignatureData
-  /** Its error callbacks are called for each member of the header that fails, too. */
-  readonly errbacksOnHeader?: true
 }

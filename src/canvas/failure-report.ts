@@ -4,6 +4,7 @@ import type { StoredError } from '../base/thrown.ts'
 export interface FailureReport {
   readonly jobId: string
   readonly task: string
+  /** Args as they are stored: without what the job took from the one before. */
   readonly args: readonly unknown[]
   /** The attempt that failed last, counted from 1. */
   readonly attempt: number

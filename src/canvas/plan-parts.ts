@@ -15,8 +15,7 @@ export function flatSteps(chain: ChainData): readonly SignatureData[] {
   for (let step = left.pop(); step !== undefined; step = left.pop()) {
     if (step.kind === 'chain' && isBare(step) && step.steps.length > 0)
       for (const inner of [...step.steps].reverse()) left.push(inner)
-    else if (step.kind === 'chord' && isBare(step) && step.errbacksOnHeader === undefined)
-      left.push(step.body, step.header)
+    else if (step.kind === 'chord' && isBare(step)) left.push(step.body, step.header)
     else steps.push(step)
   }
   return steps

@@ -228,9 +228,8 @@ class Planner {
   }
 
   #placeChord(chord: ChordData, place: Place): number {
-    const errbacks = chord.errbacksOnHeader === true ? place.errbacks : []
     const called = entryErrbacks([chord.body], place)
-    const join = this.place(chord.header, { ...place, end: {}, errbacks }, called)
+    const join = this.place(chord.header, { ...place, end: {}, errbacks: [] }, called)
     return this.place(chord.body, { ...place, after: join, open: [], start: {} })
   }
 

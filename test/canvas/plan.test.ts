@@ -134,7 +134,6 @@ describe('error callbacks', () => {
       body: task('b'),
     }
     expect(called(plan({ ...chord, errbacks: [e] }))).toEqual([0, 1, 1])
-    expect(called(plan({ ...chord, errbacks: [e], errbacksOnHeader: true }))).toEqual([1, 1, 1])
   })
 
   test('E5 of a group that follows a group are called once for the first', () => {
