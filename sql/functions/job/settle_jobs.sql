@@ -140,13 +140,13 @@ begin
     )
     select
       count(*), array_agg(mine.id) filter (where mine.options ? 'n' and mine.next_state not in ('pending', 'waiting')),
-      array_agg(array[mine.id::text, mine.next_state::text, mine.plan::text]) filter (where mine.plan is not null)
+      array_agg(array[mine.id::text, mine.next_state::text, mine.plan::text] order by mine.workflow_id) filter (where mine.plan is not null)
     into v_count, v_ended, v_plans
     from mine;
     v_missing := v_missing + jsonb_array_length(p_others) - v_count;
 
     perform from celeriac.jobs as job where job.id = any (v_below) and num_nonnulls(v_nodes, v_ended, v_plans) > 0 order by job.id for update;
-    -- Rare, and each is a canvas of its own.
+    -- Rare, and each is a canvas of its own; in the order of workflows, whose rows are locked when error callbacks are added.
     if v_plans is not null then
       foreach v_plan slice 1 in array v_plans loop
         if v_plan[2] = 'waiting' then
