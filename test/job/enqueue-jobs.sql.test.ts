@@ -48,6 +48,8 @@ describe('enqueue_jobs', () => {
       parent_id: null,
       attempt: 0,
       max_attempts: 5,
+      workflow_id: null,
+      blockers: null,
       snoozes: 0,
       losses: 0,
       options: null,

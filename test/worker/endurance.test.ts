@@ -52,7 +52,7 @@ describe('a worker', () => {
     const token = 3_000_000_000_000
     const fields = { task: 'numbers', token, attempt: 2_000_000_000, snoozes: 2_000_000_000, max_attempts: 2 }
     const id = await aJob(database, fields)
-    app.task('numbers', { bind: true }, (job) => {
+    app.task('numbers', { bind: true, backoff: ['1h'] }, (job) => {
       job.progress(job.attempt)
       if (job.attempt === 2_000_000_001) throw new Error('once')
       return job.attempt
