@@ -25,7 +25,8 @@ begin
 
   with mine as materialized (
     select result.id, result.settled_at,
-      exists (select from celeriac.jobs as job where job.workflow_id = result.workflow_id) as needed
+      -- planner: a value, not a join, so that it is looked up.
+      (select job.id from celeriac.jobs as job where job.workflow_id = result.workflow_id limit 1) is not null as needed
     from celeriac.results as result where result.id = any (p_ids) order by result.id for update
   ), kept as (
     -- What waits in the same canvas may take it yet: it goes when all of that is settled.
