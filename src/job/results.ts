@@ -198,7 +198,11 @@ export class Results {
     const pauses = this.#listener.hearing ? PAUSES_MS : DEAF_PAUSES_MS
     const pause = pauses[Math.min(this.#round, pauses.length - 1)] ?? 5_000
     this.#round += 1
-    this.#timer = setTimeout(() => this.#lookAtAll(), pause)
+    this.#timer = setTimeout(() => {
+      // Nobody else tries again what failed when this wait began.
+      void this.#register()
+      this.#lookAtAll()
+    }, pause)
   }
 }
 

@@ -1,3 +1,4 @@
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { describe, expect, test } from 'vitest'
 import { gate, nextEvent, useApps } from '../support/apps.ts'
 import { useDatabase } from '../support/postgres.ts'
@@ -104,4 +105,49 @@ describe('waiting', () => {
     open.open()
     expect(await result).toBe('there')
   })
+  test('listens after all when the session could not be opened at first', async () => {
+    const proxy = await door(database.url)
+    const [app, other] = [apps.app(), apps.app({ directUrl: proxy.url })]
+    const open = gate()
+    const task = app.task('heard-late', () => open)
+    await apps.worker(app)
+    const handle = await task.enqueue()
+    const heard = nextEvent(other, 'listen:changed', ({ hearing }) => hearing)
+    const result = other.job(handle.id).result({ timeout: '25s' })
+    await until(() => proxy.refused > 0)
+    proxy.open = true
+    await heard
+    open.open()
+    await result
+    await proxy[Symbol.asyncDispose]()
+  })
 })
+
+/** A way to a server that is closed at first. */
+async function door(url: string) {
+  const target = new URL(url)
+  const state = { open: false, refused: 0 }
+  const sockets = new Set<Socket>()
+  const server = createServer((socket) => {
+    socket.on('error', () => undefined)
+    if (!state.open) {
+      state.refused += 1
+      socket.destroy()
+      return
+    }
+    const upstream = connect(Number(target.port), target.hostname)
+    upstream.on('error', () => undefined)
+    sockets.add(socket).add(upstream)
+    socket.pipe(upstream).pipe(socket)
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const own = new URL(url)
+  own.port = String((server.address() as AddressInfo).port)
+  return Object.assign(state, {
+    url: own.href,
+    [Symbol.asyncDispose]: async () => {
+      for (const socket of sockets) socket.destroy()
+      server.close()
+    },
+  })
+}

@@ -128,7 +128,7 @@ describe('rescue_jobs', () => {
       'has had a gap within the lease',
       () => ({ steady_since: fromNow(-14_000), started_at: fromNow(-60_000) }),
     ],
-    ['goes on under a new id', () => ({ steady_since: fromNow(-5_000), started_at: fromNow(-5_001) })],
+    ['goes on under a new id', () => ({ steady_since: fromNow(-5_000), started_at: fromNow(-9_000) })],
     ['has started only just now', () => ({ steady_since: fromNow(-1_000), started_at: fromNow(-1_000) })],
     ['has not beaten lately itself', () => ({ heartbeat_at: fromNow(-7_000) })],
     ['was declared dead itself', () => ({ lost_at: fromNow(-10) })],
