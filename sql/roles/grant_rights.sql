@@ -74,6 +74,10 @@ begin
       ('retry_jobs', 'definer', 'operator worker'),
       ('rerun_jobs', 'definer', 'operator worker'),
       ('forget_jobs', 'definer', 'operator worker'),
+      ('pause', 'definer', 'operator worker'),
+      ('resume', 'definer', 'operator worker'),
+      ('reopen', 'plain', ''),
+      ('find_queues', 'definer', 'operator worker'),
       -- what everybody asks
       ('channel', 'plain', 'producer worker viewer'),
       ('clock', 'plain', 'producer worker viewer'),
@@ -126,6 +130,8 @@ begin
       -- Tables are made and dropped by their owner alone.
       ('make_partitions', 'definer', 'worker'),
       ('prune_results', 'definer', 'worker'),
+      ('expire_pauses', 'definer', 'worker'),
+      ('next_resume_at', 'plain', 'worker'),
       ('find_unknown_tasks', 'definer', 'worker viewer')
     ) as listed (name, mode, roles)
     join pg_namespace as space on space.nspname = 'celeriac'
@@ -156,6 +162,7 @@ begin
       ('workers', 'worker', 'select, insert, update, delete'),
       ('queues', 'worker', 'select, insert'),
       ('listeners', 'worker', 'select'),
+      ('pauses', 'worker', 'select'),
       ('migrations', 'worker', 'select'),
       ('migrations', 'viewer', 'select'),
       ('job_list', 'worker', 'select'),
