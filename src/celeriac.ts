@@ -145,27 +145,38 @@ export class Celeriac implements AsyncDisposable {
   ): Task<Args, Awaited<Returned>, Returned>
   task<Schema extends StandardSchemaV1<readonly unknown[], readonly unknown[]>, Returned>(
     name: string,
-    options: TaskOptions & { readonly args: Schema; readonly bind: true },
+    options: NoInfer<TaskOptions<Spread<StandardSchemaV1.InferInput<Schema>>>> & {
+      readonly args: Schema
+      readonly bind: true
+    },
     handler: (job: JobContext, ...args: Spread<StandardSchemaV1.InferOutput<Schema>>) => Returned,
   ): Task<Spread<StandardSchemaV1.InferInput<Schema>>, Awaited<Returned>, Promise<Awaited<Returned>>>
   task<Schema extends StandardSchemaV1<readonly unknown[], readonly unknown[]>, Returned>(
     name: string,
-    options: TaskOptions & { readonly args: Schema; readonly bind?: false },
+    options: NoInfer<TaskOptions<Spread<StandardSchemaV1.InferInput<Schema>>>> & {
+      readonly args: Schema
+      readonly bind?: false
+    },
     handler: (...args: Spread<StandardSchemaV1.InferOutput<Schema>>) => Returned,
   ): Task<Spread<StandardSchemaV1.InferInput<Schema>>, Awaited<Returned>, Promise<Awaited<Returned>>>
   task<Args extends unknown[], Returned>(
     name: string,
-    options: TaskOptions & { readonly bind: true; readonly args?: never },
+    options: NoInfer<TaskOptions<Args>> & { readonly bind: true; readonly args?: never },
     handler: (job: JobContext, ...args: Args) => Returned,
   ): Task<Args, Awaited<Returned>, Returned>
+  task<Bound extends (job: JobContext, ...args: never[]) => unknown>(
+    name: string,
+    options: NoInfer<TaskOptions<ArgsOf<Bound>>> & { readonly bind: true; readonly args?: never },
+    handler: Bound,
+  ): Task<ArgsOf<Bound>, Awaited<ReturnType<Bound>>, ReturnType<Bound>>
   task<Args extends unknown[], Returned>(
     name: string,
-    options: TaskOptions & { readonly bind?: false; readonly args?: never },
+    options: NoInfer<TaskOptions<Args>> & { readonly bind?: false; readonly args?: never },
     handler: (...args: Args) => Returned,
   ): Task<Args, Awaited<Returned>, Returned>
   task(
     name: string,
-    second: (TaskOptions & HandlerOptions) | AnyFunction,
+    second: (TaskOptions<never[]> & HandlerOptions) | AnyFunction,
     third?: AnyFunction,
   ): Task<never[], unknown, unknown> {
     const options = typeof second === 'function' ? {} : second
@@ -191,7 +202,7 @@ export class Celeriac implements AsyncDisposable {
    */
   declare<Handler extends AnyFunction>(
     name: string,
-    options: Omit<TaskOptions, 'retryOn' | 'giveUpOn' | 'expected'> = {},
+    options: Omit<TaskOptions<Parameters<Handler>>, 'retryOn' | 'giveUpOn' | 'expected'> = {},
   ): Omit<Task<Parameters<Handler>, Awaited<ReturnType<Handler>>>, never> {
     const definition = this.#define(name, options, null, this.declare)
     const direct = (): never => {
@@ -354,9 +365,9 @@ export class Celeriac implements AsyncDisposable {
     await this.#stopEmbedded?.()
   }
 
-  #define(
+  #define<Args extends readonly unknown[]>(
     name: string,
-    options: TaskOptions,
+    options: TaskOptions<Args>,
     handler: AnyFunction | null,
     callee: AnyFunction,
   ): TaskDefinition {
@@ -391,6 +402,9 @@ type OpenArgs<Open> = [Open] extends [never]
   : [] extends Open
     ? [args?: Open, options?: CallOptions]
     : [args: Open, options?: CallOptions]
+
+/** The args of a bound handler. Its key functions are typed by it even when it leaves the type of the job out. */
+type ArgsOf<Bound> = Bound extends (job: JobContext, ...args: infer Args) => unknown ? Args : never
 
 /** A tuple that may be spread into parameters. */
 type Spread<Value> = Value extends readonly [...infer Items] ? Items : never

@@ -12,6 +12,7 @@ export {
   ResultTimeoutError,
 } from './base/errors.ts'
 export { type Codec, taggedCodec } from './base/json.ts'
+export type { Rate, RateWindow } from './base/rate.ts'
 export { chain, chord, type GroupOptions, group } from './canvas/build.ts'
 export type { SignatureData, SignatureOptions } from './canvas/data.ts'
 export type { FailureReport } from './canvas/failure-report.ts'
@@ -38,7 +39,16 @@ export type { Workflow, WorkflowCancelled, WorkflowProgress } from './job/workfl
 export type { WorkflowNode, WorkflowTree } from './job/workflow-tree.ts'
 export { type MigrateOptions, type MigrateReport, migrate, printSql } from './migrate/migrate.ts'
 export { currentJob, type JobContext } from './task/current-job.ts'
-export type { CallOptions, ErrorMatcher, TaskOptions } from './task/options.ts'
+export type {
+  ConcurrencyLimit,
+  ConcurrencyOption,
+  Fairness,
+  LimitKey,
+  NamedLimit,
+  RateLimit,
+  RateOption,
+} from './task/limits.ts'
+export type { CallLimit, CallOptions, ErrorMatcher, TaskOptions } from './task/options.ts'
 export type { Middleware } from './worker/middleware.ts'
 export type { WorkerOptions } from './worker/options.ts'
 export type { Worker } from './worker/worker.ts'

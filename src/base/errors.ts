@@ -132,11 +132,21 @@ export const ERRORS = {
   OPTION_CONFLICT: { sqlstate: null, message: 'give {option} or {other}, not both' },
   OPTIONS_INVALID: { sqlstate: null, message: '{count} options are wrong: {problems}' },
   QUEUE_NAME_INVALID: { sqlstate: null, message: 'queue name {name} {problem}' },
+  RATE_INVALID: { sqlstate: null, message: 'rate {rate} is not like "10/s", "100/m", "5/h", "1/d"' },
   SCHEMA_NAME_INVALID: {
     sqlstate: null,
     message:
       'schema name {name} may contain only a-z, 0-9 and _, start with a letter, not with pg_, at most 40 bytes',
   },
+
+  // limits
+  LIMIT_NAME: { sqlstate: 'ZC010', message: 'limit name {name} {problem}' },
+  LIMIT_KEY: { sqlstate: 'ZC011', message: 'the key of limit "{limit}" {problem}' },
+  LIMIT_COST: {
+    sqlstate: null,
+    message: 'a job of "{task}" costs {cost} of limit "{limit}", {problem}',
+  },
+  LIMIT_UNKNOWN: { sqlstate: 'ZC012', message: 'no limit "{limit}"; {hint}' },
 
   // transactions
   TX_POOL: {

@@ -27,6 +27,7 @@ export function callShape(task: TaskDefinition, options: CallOptions): Shape {
     ...(options.timeLimit !== undefined && { timeLimitMs: resolved.timeLimitMs }),
     ...(options.softTimeLimit !== undefined && { softTimeLimitMs: resolved.softTimeLimitMs }),
     ...(options.ignoreResult !== undefined && { ignoreResult: resolved.ignoreResult }),
+    ...(resolved.callLimits !== null && { flow: resolved.callLimits }),
     ...(options.backoff !== undefined && { backoff: backoffToJson(parseBackoff(options.backoff)) }),
   }
   return shapeOf(task.name, resolved, rowOptions(resolved, given), options.id !== undefined)

@@ -11,9 +11,9 @@ const DEFINE_KEYS_OF_HANDLER = ['bind', 'retryOn', 'giveUpOn', 'expected']
  *
  * @throws {CeleriacError} `OPTION_…`
  */
-export function definitionOf(
+export function definitionOf<Args extends readonly unknown[]>(
   name: string,
-  options: TaskOptions & HandlerOptions,
+  options: TaskOptions<Args> & HandlerOptions,
   handler: AnyFunction | null,
   place: string,
 ): TaskDefinition {
@@ -27,7 +27,7 @@ export function definitionOf(
         )
     }
   }
-  const resolved = resolveTaskOptions(options)
+  const resolved = resolveTaskOptions(options, name)
   const bound = options.bind === true
   const call = handler as ((...args: unknown[]) => unknown) | null
   return {

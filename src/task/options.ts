@@ -21,6 +21,17 @@ import {
 } from '../base/options.ts'
 import { preview } from '../base/text.ts'
 import type { TransactionInput } from '../db/transaction.ts'
+import { limitsOfCall } from './call-limits.ts'
+import type {
+  CallLimits,
+  ConcurrencyOption,
+  Fairness,
+  LimitKey,
+  NamedLimit,
+  RateOption,
+  TaskLimits,
+} from './limits.ts'
+import { LIMIT_KEYS, limitsOfTask } from './read-limits.ts'
 
 /** An error class, or a function that tells. */
 export type ErrorMatcher = (new (...args: never[]) => Error) | ((error: Error) => boolean)
@@ -61,10 +72,23 @@ export interface CallOptions extends JobOptions {
   readonly id?: string
   /** Your transaction: the job is written in it and exists once it commits. */
   readonly tx?: TransactionInput
+  /** Limits that stand alone and hold for this job, too; keys are texts here. */
+  readonly limits?: readonly (string | CallLimit)[]
+  /** Whose turn this job takes, instead of what the task's `fairness` says. */
+  readonly fairness?: string | { readonly key: string; readonly weight?: number }
+}
+
+/** The use of a limit that stands alone, by one call. */
+export interface CallLimit {
+  readonly name: string
+  /** Which key's share of the limit; left out, the one for all. */
+  readonly key?: string
+  /** How much of the limit the job takes. @defaultValue 1 */
+  readonly cost?: number
 }
 
 /** Options of a task, given where it is defined; several tasks may share them. */
-export interface TaskOptions extends JobOptions {
+export interface TaskOptions<Args extends readonly unknown[] = unknown[]> extends JobOptions {
   /** Delays between attempts. @defaultValue exponential({ base: '1s', factor: 2, max: '10m', jitter: true }) */
   readonly backoff?: Backoff
   /** Only these errors are retried; any other fails the job. Left out: every error is. */
@@ -80,6 +104,22 @@ export interface TaskOptions extends JobOptions {
    * as an attempt that is no longer held is refused. @defaultValue 'abort'
    */
   readonly onUnreachable?: OnUnreachable
+  /**
+   * How many jobs of the task may run at once, in all workers together: a number, or `{ limit, key, cost }`, or a list
+   * of these. With `key`, a function of the args, each key has the limit for itself.
+   */
+  readonly concurrency?: ConcurrencyOption<Args>
+  /**
+   * How many jobs of the task may start per period, in all workers together: `'100/m'`, or
+   * `{ limit, per, burst, key, cost }`, or a list of these. Retries are starts, too.
+   */
+  readonly rateLimit?: RateOption<Args>
+  /** Limits that stand alone, shared with other tasks: names, or `{ name, key, cost }`. See `app.limit`. */
+  readonly limits?: readonly (string | NamedLimit<Args>)[]
+  /** One job at a time for each key. */
+  readonly exclusive?: (...args: Args) => LimitKey
+  /** Keys take turns, by weight, whatever their backlogs: a tenant with one job does not wait behind a million. */
+  readonly fairness?: Fairness<Args>
 }
 
 /** See `TaskOptions.onUnreachable`. */
@@ -102,6 +142,8 @@ export interface ResolvedTaskOptions extends ResolvedJobOptions {
   readonly giveUpOn: readonly ErrorMatcher[]
   readonly expected: readonly ErrorMatcher[]
   readonly onUnreachable: OnUnreachable
+  /** Null for a task without limits. */
+  readonly limits: TaskLimits | null
 }
 
 /** Options of a job, read and checked; null for: not set. */
@@ -119,6 +161,8 @@ export interface ResolvedJobOptions {
   readonly resultTtlMs: number | null
   readonly atMostOnce: boolean
   readonly labels: Readonly<Record<string, string>> | null
+  /** Limits that this call adds. */
+  readonly callLimits: CallLimits | null
 }
 
 export const JOB_DEFAULTS = {
@@ -147,11 +191,26 @@ const JOB_KEYS = [
   'labels',
   'backoff',
 ] as const
-const TASK_KEYS = [...JOB_KEYS, 'bind', 'args', 'retryOn', 'giveUpOn', 'expected', 'onUnreachable']
-const CALL_KEYS = [...JOB_KEYS, 'runAt', 'id', 'tx']
+const TASK_KEYS = [
+  ...JOB_KEYS,
+  ...LIMIT_KEYS,
+  'bind',
+  'args',
+  'retryOn',
+  'giveUpOn',
+  'expected',
+  'onUnreachable',
+]
+const CALL_KEYS = [...JOB_KEYS, ...LIMIT_KEYS, 'runAt', 'id', 'tx']
 
-/** @throws {CeleriacError} `OPTION_…` for each option that is unknown or out of bounds, all at once. */
-export function resolveTaskOptions(options: TaskOptions & HandlerOptions): ResolvedTaskOptions {
+/**
+ * @param task - its name, which is part of the names of its limits
+ * @throws {CeleriacError} `OPTION_…` for each option that is unknown or out of bounds, all at once.
+ */
+export function resolveTaskOptions<Args extends readonly unknown[]>(
+  options: TaskOptions<Args> & HandlerOptions,
+  task = '',
+): ResolvedTaskOptions {
   return allAtOnce((check) => {
     check(() => refuseUnknown(options, TASK_KEYS, 'task'), undefined)
     return {
@@ -167,6 +226,7 @@ export function resolveTaskOptions(options: TaskOptions & HandlerOptions): Resol
         () => oneOf(options.onUnreachable ?? TASK_DEFAULTS.onUnreachable, 'onUnreachable', ON_UNREACHABLE),
         TASK_DEFAULTS.onUnreachable,
       ),
+      limits: limitsOfTask(options, task, check),
     }
   })
 }
@@ -180,7 +240,7 @@ export function resolveCallOptions(options: CallOptions, task: ResolvedJobOption
         throw new CeleriacError('OPTION_CONFLICT', { option: 'delay', other: 'runAt' })
       }, undefined)
     }
-    return resolveJobOptions(options, task, check)
+    return { ...resolveJobOptions(options, task, check), callLimits: limitsOfCall(options, check) }
   })
 }
 
@@ -232,6 +292,7 @@ function resolveJobOptions(
       task?.labels ?? null,
       read('labels', null, (value) => labels(value)),
     ),
+    callLimits: null,
   }
   check(() => assertLimits(resolved), undefined)
   return resolved
