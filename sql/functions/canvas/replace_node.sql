@@ -15,7 +15,7 @@ declare
   v_started record;
 begin
   update celeriac.jobs as job
-  set worker_id = null, run_at = null, blockers = 1, workflow_id = coalesce(job.workflow_id, job.id),
+  set worker_id = null, run_at = null, lane_id = null, blockers = 1, workflow_id = coalesce(job.workflow_id, job.id),
       options = '{"n": 0}' || coalesce(job.options, '{}') || '{"join": "value"}'
   where job.id = p_id
   returning * into v_job;

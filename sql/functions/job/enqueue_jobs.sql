@@ -1,12 +1,12 @@
 -- celeriac.enqueue_jobs(jsonb) → refused uuid[], asleep text[], earliest bigint
 -- Inserts a batch of jobs in one statement. Jobs of a batch share shapes: what is alike is sent and read once.
--- Args:    p_batch  [[shape, [[id, args], …]], …] where a shape is {queue, task, priority?, delayMs?, runAt?, expiresMs?,
+-- Args:    p_batch  [[shape, [[id, args, door?], …]], …] where a shape is {queue, task, priority?, delayMs?, runAt?, expiresMs?,
 --                   expiresAt?, maxAttempts?, options?, labels?, rootId?, parentId?, givenId?};
---                   givenId = the ids were chosen by a caller
+--                   givenId = the ids were chosen by a caller; door = what limits the job (lane_id says how it looks)
 -- Returns: refused = ids that are taken already, null for none; asleep = queues of this batch that an idle worker serves;
 --          earliest = earliest run_at of the batch, in µs since 1970
--- Writes:  jobs (insert)      Locks: none but its new rows
--- Called by: src/db/calls/job.ts, enqueue
+-- Writes:  jobs (insert), arrivals (insert)      Locks: none but its new rows
+-- Calls:   lane_id      Called by: src/db/calls/job.ts, enqueue
 create or replace function celeriac.enqueue_jobs(
   p_batch jsonb,
   out refused uuid[], out asleep text[], out earliest bigint
@@ -23,6 +23,7 @@ declare
   v_batch jsonb := p_batch;
   v_inserted uuid[];
   v_earliest timestamptz;
+  v_laned uuid[];
   v_sent bigint;
 begin
   -- order: an insert waits for whoever else inserts or changes that id; so in id order, and not for ids that are there.
@@ -37,11 +38,15 @@ begin
 
   with inserted as (
     insert into celeriac.jobs (
-      id, run_at, enqueued_at, expires_at, root_id, parent_id, max_attempts, priority, queue, task, args, options, labels
+      id, run_at, enqueued_at, expires_at, root_id, parent_id, max_attempts, priority, queue, task, args, options, labels, lane_id
     )
     select
-      (job ->> 0)::uuid, shape.run_at, v_now, shape.expires_at, shape.root_id, shape.parent_id,
-      shape.max_attempts, shape.priority, shape.queue, shape.task, job -> 1, shape.options, shape.labels
+      -- Who is not due yet stands in the plain line until then; the worker that gets it puts it into its lane.
+      (job ->> 0)::uuid, case when job -> 2 is null or shape.run_at > v_now then shape.run_at end, v_now, shape.expires_at, shape.root_id, shape.parent_id,
+      shape.max_attempts, shape.priority, shape.queue, shape.task, job -> 1,
+      case when job -> 2 is null then shape.options
+        else coalesce(shape.options, '{}') || jsonb_build_object('door', job -> 2) end,
+      shape.labels, case when job -> 2 is not null and shape.run_at <= v_now then celeriac.lane_id(shape.queue, job -> 2) end
     from (
       select
         entry -> 1 as jobs,
@@ -67,9 +72,11 @@ begin
     ) as shape
     cross join lateral jsonb_array_elements(shape.jobs) as job
     on conflict do nothing
-    returning id, run_at
+    returning id, run_at, lane_id
   )
-  select array_agg(inserted.id), min(inserted.run_at) into v_inserted, v_earliest from inserted;
+  select array_agg(inserted.id), min(coalesce(inserted.run_at, v_now)), array_agg(inserted.id) filter (where inserted.lane_id is not null)
+  into v_inserted, v_earliest, v_laned
+  from inserted;
   earliest := extract(epoch from coalesce(v_earliest, v_now)) * 1000000;
 
   v_sent := case jsonb_array_length(p_batch)
@@ -94,6 +101,14 @@ begin
       returning job.id
     )
     select nullif(refused || array_agg(taken.id), '{}') into refused from taken;
+  end if;
+
+  if v_laned is not null then
+    insert into celeriac.arrivals (lane_id, queue, door, priority)
+    select job.lane_id, job.queue, min((job.options -> 'door')::text)::jsonb, max(job.priority)
+    from celeriac.jobs as job where job.id = any (v_laned)
+    group by job.lane_id, job.queue
+    order by job.lane_id;
   end if;
 
   -- An idle worker announces itself before it looks once more and sleeps, so this is read after the insert.

@@ -15,6 +15,7 @@ declare
   v_now timestamptz := celeriac.clock();
   v_found uuid[];
   v_killed uuid[];
+  v_lanes bigint[];
   v_ids uuid[] := p_ids;
   v_below uuid[] := celeriac.find_below(p_ids, true);
 begin
@@ -42,7 +43,9 @@ begin
     from mine
     where worker_id is not null and (options is null or not options ? 'forget')
   )
-  select array_agg(mine.id), array_agg(mine.id) filter (where mine.worker_id is not null) into v_found, v_killed from mine;
+  select array_agg(mine.id), array_agg(mine.id) filter (where mine.worker_id is not null), array_agg(mine.lane_id) filter (where mine.worker_id is not null)
+  into v_found, v_killed, v_lanes from mine;
+  perform celeriac.leave_lanes(v_lanes) where v_lanes is not null;
 
   perform celeriac.hint('k ' || id) from unnest(v_killed) as id;
 

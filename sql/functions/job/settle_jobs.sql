@@ -1,4 +1,4 @@
--- celeriac.settle_jobs(…) → lost uuid[]
+-- celeriac.settle_jobs(…) → lost uuid[], freed bigint[]
 -- Ends attempts of one worker: the succeeded of a batch in one statement, every other outcome in a second one.
 -- What happens after is this visible list, in order:
 --   succeeded jobs become results · failed attempts are recorded · jobs that run again go back · the rest become results
@@ -10,15 +10,19 @@
 --                    replaced  (it ends as what plan comes to; see insert_nodes)
 --                    errored   (a thrown error; delayMs null = never again; attempts left are counted here)
 --                    snoozed   (again after delayMs, not charged)
+--                    limited   (as snoozed; hold = [[name, key], …]: nothing starts under these limits until then)
+--                    held      (never begun: the claim is undone, and it goes into the lane of its door)
 --                    released  (never begun: the claim is undone, the job back in its place)
 --                    returned  (begun and given up: back in its place, not charged)
 --                    discarded (failed for good, not an error of the handler)   cancelled
 -- Returns: lost = attempts this worker no longer holds and that are not settled by it either; null for none
--- Writes:  jobs, results, attempts, dependencies, workflows      Locks: own jobs, and what nodes open or end, in id order
--- Calls:   lock_settling, replace_node, add_members, advance_dependencies, find_refused      Called by: work_cycle, complete_attempt
+--          freed = lanes of jobs that run no more; null for none
+-- Writes:  jobs, results, attempts, dependencies, workflows, arrivals, buckets (holds)
+-- Locks:   own jobs, and what nodes open or end, in id order
+-- Calls:   lock_settling, hold_buckets, replace_node, add_members, advance_dependencies, find_refused      Called by: work_cycle, complete_attempt
 create or replace function celeriac.settle_jobs(
   p_worker_id uuid, p_ids uuid[], p_tokens bigint[], p_values text[], p_others jsonb,
-  out lost uuid[]
+  out lost uuid[], out freed bigint[]
 )
 language plpgsql
 set plan_cache_mode = force_generic_plan
@@ -36,6 +40,7 @@ declare
   v_ended uuid[];
   v_below uuid[];
   v_plans text[];
+  v_holds jsonb;
   v_plan text[];
 begin
   -- order: several statements follow; a cancel or rescue of the same jobs must not meet them half-way.
@@ -65,14 +70,16 @@ begin
       where options is null or not options ? 'forget' or options ? 'n'
     )
     -- Workers send nodes among the others; those of an earlier version do not know what nodes are.
-    select count(*), array_agg(settled.id) filter (where settled.options ? 'n') into v_count, v_nodes from settled;
+    select count(*), array_agg(settled.id) filter (where settled.options ? 'n'), array_agg(distinct settled.lane_id) filter (where settled.lane_id is not null)
+    into v_count, v_nodes, freed
+    from settled;
     v_missing := cardinality(p_ids) - v_count;
   end if;
 
   if p_others is not null then
     with mine as materialized (
       select
-        job.*, other.error, other.reason, other.kind, other.plan,
+        job.*, other.error, other.reason, other.kind, other.plan, other.door, other.hold,
         -- A value that is null is not the same as none.
         case when other.nothing is null then coalesce(other.value, 'null') end as value,
         coalesce(other."delayMs", 0) * interval '1 millisecond' as delay,
@@ -87,7 +94,8 @@ begin
         end::celeriac.job_state as next_state
       from (
         select * from jsonb_to_recordset(p_others) as other (
-          id uuid, token bigint, kind text, error jsonb, "delayMs" double precision, reason text, value jsonb, nothing boolean, plan jsonb
+          id uuid, token bigint, kind text, error jsonb, "delayMs" double precision, reason text, value jsonb, nothing boolean, plan jsonb,
+          door jsonb, hold jsonb
         )
         order by other.id
       ) as other
@@ -106,14 +114,24 @@ begin
       from mine
       where kind in ('errored', 'discarded') and (options is null or not options ? 'forget')
     ), returned as (
+      -- Whatever goes back stands in the plain line until a worker that gets it puts it into its lane (held).
       update celeriac.jobs as job
       set worker_id = null,
-          run_at = case when mine.kind in ('released', 'returned') then mine.run_at else v_now + mine.delay end,
-          token = job.token + case when mine.kind in ('released', 'returned') then 1 else 0 end,
-          attempt = job.attempt - case mine.kind when 'released' then 1 else 0 end,
-          snoozes = job.snoozes + case when mine.kind in ('snoozed', 'returned') then 1 else 0 end
+          run_at = case mine.kind when 'held' then null when 'released' then mine.run_at when 'returned' then mine.run_at
+            else v_now + mine.delay end,
+          lane_id = case mine.kind when 'held' then celeriac.lane_id(job.queue, mine.door) end,
+          options = case mine.kind when 'held' then coalesce(job.options, '{}') || jsonb_build_object('door', mine.door) else job.options end,
+          token = job.token + case when mine.kind in ('held', 'released', 'returned') then 1 else 0 end,
+          attempt = job.attempt - case when mine.kind in ('held', 'released') then 1 else 0 end,
+          snoozes = job.snoozes + case when mine.kind in ('snoozed', 'limited', 'returned') then 1 else 0 end
       from mine
       where job.id = mine.id and mine.next_state = 'pending'
+    ), arrived as (
+      insert into celeriac.arrivals (lane_id, queue, door, priority)
+      select celeriac.lane_id(mine.queue, mine.door), mine.queue, min(mine.door::text)::jsonb, max(mine.priority)
+      from mine
+      where mine.kind = 'held' and mine.next_state = 'pending'
+      group by 1, mine.queue
     ), removed as (
       delete from celeriac.jobs as job
       using mine
@@ -140,9 +158,14 @@ begin
     )
     select
       count(*), array_agg(mine.id) filter (where mine.options ? 'n' and mine.next_state not in ('pending', 'waiting')),
-      array_agg(array[mine.id::text, mine.next_state::text, mine.plan::text] order by mine.workflow_id) filter (where mine.plan is not null)
-    into v_count, v_ended, v_plans
+      array_agg(array[mine.id::text, mine.next_state::text, mine.plan::text] order by mine.workflow_id) filter (where mine.plan is not null),
+      freed || array_agg(mine.lane_id) filter (where mine.lane_id is not null),
+      jsonb_agg(jsonb_build_array(mine.hold, v_now + mine.delay, mine.reason)) filter (where mine.hold is not null)
+    into v_count, v_ended, v_plans, freed, v_holds
     from mine;
+    if v_holds is not null then
+      perform celeriac.hold_buckets(v_holds);
+    end if;
     v_missing := v_missing + jsonb_array_length(p_others) - v_count;
 
     perform from celeriac.jobs as job where job.id = any (v_below) and num_nonnulls(v_nodes, v_ended, v_plans) > 0 order by job.id for update;

@@ -6,10 +6,12 @@
 --          p_looks   [[queue, [[priority, floor run_at or null, floor id or null], …]], …] in the order to look
 -- Returns: JSON [lost ids or null, whether anybody listens for results, ms until the next job is due or null, now in ms,
 --          [[queue, priority, run_at of the last one, jobs], …], whether the worker may claim]; see
---          src/db/calls/work-cycle.ts. What a worker settles counts for as long as it holds the job; one that was
+--          src/db/calls/work-cycle.ts; then the version of the settings. What a worker settles counts for as long as it holds the job; one that was
 --          declared dead is given no more
--- Writes:  jobs, results, attempts      Locks: the worker's gate, shared and without waiting (rescue_jobs says why)
--- Calls: settle_jobs, find_priorities, claim_jobs
+-- Jobs that are limited stand in lanes, beside the line that claim_jobs takes from: of two with the same priority chance
+-- says which is looked at first.
+-- Writes:  jobs, results, attempts, lanes      Locks: the worker's gate, shared and without waiting (rescue_jobs says why)
+-- Calls:   settle_jobs, reopen_lanes, drain_arrivals, find_priorities, claim_jobs, take_from_lanes, wake_lanes
 -- Called by: src/db/calls/work-cycle.ts
 create or replace function celeriac.work_cycle(
   p_worker_id uuid, p_ids uuid[], p_tokens bigint[], p_values text[], p_others jsonb,
@@ -27,10 +29,15 @@ as $$
 declare
   v_now timestamptz := celeriac.clock();
   v_lost uuid[];
+  v_freed bigint[];
+  v_ready text[];
+  v_busy boolean := false;
   v_left integer := p_wanted;
   v_look jsonb;
   v_queue text;
   v_priority smallint;
+  v_laned smallint[];
+  v_lanes boolean;
   v_floor jsonb;
   v_claim record;
   v_groups text := '';
@@ -39,7 +46,11 @@ declare
   v_alive boolean := true;
 begin
   if cardinality(p_ids) > 0 or p_others is not null then
-    v_lost := celeriac.settle_jobs(p_worker_id, p_ids, p_tokens, p_values, p_others);
+    select settled.lost, settled.freed into v_lost, v_freed
+    from celeriac.settle_jobs(p_worker_id, p_ids, p_tokens, p_values, p_others) as settled;
+    if v_freed is not null then
+      select reopened.queues, reopened.busy into v_ready, v_busy from celeriac.reopen_lanes(v_freed) as reopened;
+    end if;
   end if;
 
   if p_wanted > 0 then
@@ -49,26 +60,43 @@ begin
     end if;
   end if;
   if p_wanted > 0 and v_alive then
+    select v_ready || drained.queues, v_busy or drained.busy into v_ready, v_busy from celeriac.drain_arrivals() as drained;
     for v_look in select look from jsonb_array_elements(p_looks) as look loop
       v_queue := v_look ->> 0;
+      v_laned := celeriac.find_lane_priorities(v_queue);
       foreach v_priority in array coalesce(celeriac.find_priorities(
         v_queue,
-        array (select (known -> 0)::smallint from jsonb_array_elements(v_look -> 1) as known)
+        array (
+          select (known -> 0)::smallint from jsonb_array_elements(v_look -> 1) as known
+          union select unnest(v_laned) order by 1 desc
+        )
       ), '{}') loop
         v_floor := (
           select known from jsonb_array_elements(v_look -> 1) as known where (known -> 0)::smallint = v_priority
         );
-        select claimed, taken, last_run_at
-        into v_claim
-        from celeriac.claim_jobs(
-          p_worker_id, v_queue, v_priority, p_tasks, v_left,
-          coalesce((v_floor ->> 1)::timestamptz, '-infinity'),
-          coalesce((v_floor ->> 2)::uuid, '00000000-0000-0000-0000-000000000000')
-        );
-        v_groups := v_groups || case v_groups when '' then '' else ',' end
-          || '[' || to_json(v_queue) || ',' || v_priority || ',' || coalesce(to_json(v_claim.last_run_at)::text, 'null')
-          || ',' || coalesce(v_claim.claimed, '[]') || ']';
-        v_left := v_left - v_claim.taken;
+        foreach v_lanes in array case
+          when v_laned is null or v_priority <> all (v_laned) then array[false]
+          when random() < 0.5 then array[true, false]
+          else array[false, true]
+        end loop
+          if v_lanes then
+            select given.claimed, given.taken, null::timestamptz as last_run_at, given.busy into v_claim
+            from celeriac.take_from_lanes(p_worker_id, v_queue, v_priority, p_tasks, v_left) as given;
+            v_busy := v_busy or v_claim.busy;
+          else
+            select given.claimed, given.taken, given.last_run_at into v_claim
+            from celeriac.claim_jobs(
+              p_worker_id, v_queue, v_priority, p_tasks, v_left,
+              coalesce((v_floor ->> 1)::timestamptz, '-infinity'),
+              coalesce((v_floor ->> 2)::uuid, '00000000-0000-0000-0000-000000000000')
+            ) as given;
+          end if;
+          v_groups := v_groups || case v_groups when '' then '' else ',' end
+            || '[' || to_json(v_queue) || ',' || v_priority || ',' || coalesce(to_json(v_claim.last_run_at)::text, 'null')
+            || ',' || coalesce(v_claim.claimed, '[]') || ']';
+          v_left := v_left - v_claim.taken;
+          exit when v_left <= 0;
+        end loop;
         exit when v_left <= 0;
 
         select job.run_at
@@ -81,13 +109,19 @@ begin
       end loop;
       exit when v_left <= 0;
     end loop;
+    v_next := least(v_next, (
+      select lane.due_at from celeriac.lanes as lane where lane.state = 'due' order by lane.due_at limit 1
+    ), case when v_busy then v_now + interval '5 milliseconds' end);
+  end if;
+  if v_ready is not null then
+    perform celeriac.wake_lanes(v_ready);
   end if;
 
   return '[' || coalesce(to_json(v_lost)::text, 'null')
     || ',' || exists (select from celeriac.listeners as listener where listener.expires_at > v_now)
     || ',' || coalesce((extract(epoch from v_next - v_now) * 1000)::text, 'null')
     || ',' || extract(epoch from v_now) * 1000
-    || ',[' || v_groups || '],' || v_alive || ']';
+    || ',[' || v_groups || '],' || v_alive || ',' || (select settings.version from celeriac.settings as settings) || ']';
 end
 $$;
 comment on function celeriac.work_cycle(uuid, uuid[], bigint[], text[], jsonb, text[], integer, jsonb) is 'One turn of a worker: settles what it has finished and claims what it may run next, in one call and one transaction.';

@@ -79,7 +79,7 @@ begin
     from mine
   ), returned as (
     update celeriac.jobs as job
-    set worker_id = null, token = job.token + 1, losses = job.losses + 1
+    set worker_id = null, lane_id = null, token = job.token + 1, losses = job.losses + 1
     from mine
     where job.id = mine.id and mine.next_state = 'pending'
   ), removed as (
@@ -103,6 +103,8 @@ begin
     where mine.next_state <> 'pending' and (mine.options is null or not mine.options ? 'forget' or mine.options ? 'n')
   ), woken as (
     select celeriac.wake_workers(mine.queue, min(mine.run_at)) from mine where mine.next_state = 'pending' group by mine.queue
+  ), left_lanes as (
+    select celeriac.leave_lanes(array_agg(mine.lane_id)) from mine
   ), told as (
     select celeriac.hint('s ' || mine.id) from mine where mine.next_state <> 'pending'
   )
@@ -112,7 +114,8 @@ begin
     (select count(*) from mine where mine.worker_id = dead.id and mine.next_state = 'failed')::integer
   from unnest(v_dead) as dead (id)
   left join celeriac.workers as worker on worker.id = dead.id
-  where (select count(*) from woken) >= 0 and (select count(*) from told) >= 0;
+  where (select count(*) from woken) >= 0 and (select count(*) from told) >= 0
+    and (select count(*) from left_lanes) >= 0;
 
   if v_nodes is not null then
     perform celeriac.advance_dependencies(v_nodes);
