@@ -29,7 +29,7 @@ describe('settle_jobs', () => {
     const before = await find(database, 'jobs', id)
     expect(await settleJobs(database, ANNA, { done: [[id, 7, { sum: 3 }]] })).toBeNull()
     expect(await find(database, 'jobs', id)).toBeNull()
-    const { cancel_reason: _, cancel_requested_at: __, blockers: ___, ...kept } = before ?? {}
+    const { cancel_reason: _, cancel_requested_at: __, blockers: ___, lane_id: ____, ...kept } = before ?? {}
     expect(await find(database, 'results', id)).toEqual({
       ...kept,
       state: 'succeeded',

@@ -71,7 +71,7 @@ export async function settleJobs(
   worker: string,
   { done = [], others = [] }: { done?: readonly Success[]; others?: readonly object[] },
 ): Promise<string[] | null> {
-  const [row] = await rowsOf(database, 'select celeriac.settle_jobs($1, $2, $3, $4, $5) as lost', [
+  const [row] = await rowsOf(database, 'select lost from celeriac.settle_jobs($1, $2, $3, $4, $5)', [
     worker,
     done.map(([id]) => id),
     done.map(([, token]) => token),
