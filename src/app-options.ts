@@ -7,9 +7,15 @@ import { assertSchemaName } from './base/names.ts'
 import { allAtOnce, flag, integer, oneOf, refuseUnknown, text } from './base/options.ts'
 import { preview } from './base/text.ts'
 import { type DatabaseInput, isPool } from './db/connection.ts'
+import {
+  QUEUE_SETTINGS,
+  type QueueSettings,
+  type ResolvedQueueSettings,
+  resolveQueueSettings,
+} from './queue/options.ts'
 
 /** Options of an app. */
-export interface CeleriacOptions {
+export interface CeleriacOptions extends QueueSettings {
   /**
    * Where the database is: a URL, a `pg.Pool` of yours, the settings of one, or `'embedded'` for a real PostgreSQL
    * in the project's `.celeriac` folder (development only).
@@ -52,10 +58,11 @@ export const CELERIAC_DEFAULTS = {
   retention: '7d',
   maxArgsBytes: 1_048_576,
   maxResultBytes: 1_048_576,
-} as const satisfies Omit<CeleriacOptions, 'database'>
+} as const satisfies Omit<CeleriacOptions, 'database' | keyof QueueSettings>
 
 /** Options of an app, read and checked. */
 export interface ResolvedCeleriacOptions {
+  readonly queueSettings: ResolvedQueueSettings
   readonly database: DatabaseInput
   readonly schema: string
   readonly maxConnections: number
@@ -77,11 +84,16 @@ export function resolveCeleriacOptions(options: CeleriacOptions): ResolvedCeleri
   return allAtOnce((check) => {
     check(
       () =>
-        refuseUnknown(options, [...Object.keys(CELERIAC_DEFAULTS), 'database', 'codec', 'directUrl'], 'app'),
+        refuseUnknown(
+          options,
+          [...Object.keys(CELERIAC_DEFAULTS), ...QUEUE_SETTINGS, 'database', 'codec', 'directUrl'],
+          'app',
+        ),
       undefined,
     )
     const { retention = CELERIAC_DEFAULTS.retention, log = CELERIAC_DEFAULTS.log } = options
     return {
+      queueSettings: resolveQueueSettings(options, check),
       database: check(() => readDatabase(options.database), ''),
       schema: check(() => assertSchemaName(options.schema ?? CELERIAC_DEFAULTS.schema), ''),
       maxConnections: check(

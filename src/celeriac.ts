@@ -29,6 +29,7 @@ import { Waker } from './job/waker.ts'
 import { Workflow } from './job/workflow.ts'
 import { assertSchema } from './migrate/check.ts'
 import type { MigrateReport } from './migrate/migrate.ts'
+import { RouteTable } from './queue/routes.ts'
 import type { JobContext } from './task/current-job.ts'
 import { definitionOf } from './task/define.ts'
 import type { TaskDefinition } from './task/definition.ts'
@@ -69,6 +70,7 @@ export class Celeriac implements AsyncDisposable {
   readonly #waker: Waker
   readonly #results: Results
   readonly #context: EnqueueContext
+  readonly #routes: RouteTable
   readonly #canvas: CanvasBinding
   readonly #middleware: Middleware[] = []
   readonly #workers = new Set<Worker>()
@@ -103,10 +105,12 @@ export class Celeriac implements AsyncDisposable {
     this.#waker = new Waker(this.#database, listen)
     this.#results = new Results(this.#database, this.#listener)
     this.#inspect = new Inspect(this.#database)
+    this.#routes = new RouteTable(this.#options.queueSettings)
     this.#context = {
       database: this.#database,
       results: this.#results,
       enqueuer: new Enqueuer(this.#database, this.#waker),
+      routes: this.#routes,
       codec,
       maxArgsBytes,
       joined: (jobId) => joinedValue(this.#database, codec, jobId),

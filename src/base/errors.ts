@@ -131,6 +131,11 @@ export const ERRORS = {
   OPTION_UNKNOWN: { sqlstate: null, message: 'unknown {where} option "{option}"; {hint}' },
   OPTION_CONFLICT: { sqlstate: null, message: 'give {option} or {other}, not both' },
   OPTIONS_INVALID: { sqlstate: null, message: '{count} options are wrong: {problems}' },
+  QUEUE_UNKNOWN: {
+    sqlstate: null,
+    message: 'no queue {queue} here, and strictQueues allows no other; {hint} (or declare it in queues)',
+  },
+  ROUTE_FAILED: { sqlstate: null, message: 'a route of task "{task}" threw: {reason}' },
   QUEUE_NAME_INVALID: { sqlstate: null, message: 'queue name {name} {problem}' },
   RATE_INVALID: { sqlstate: null, message: 'rate {rate} is not like "10/s", "100/m", "5/h", "1/d"' },
   SCHEMA_NAME_INVALID: {

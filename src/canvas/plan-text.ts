@@ -1,6 +1,6 @@
 import { toMs } from '../base/duration.ts'
 import { encodeArgs } from '../base/json.ts'
-import { callShape, taskShape } from '../job/shape.ts'
+import type { Shapes as CallShapes } from '../job/routes.ts'
 import type { CallOptions } from '../task/options.ts'
 import type { CanvasBinding } from './binding.ts'
 import { JOIN_TASK, type Plan, type PlanEdge, type PlanNode } from './plan-rows.ts'
@@ -49,7 +49,7 @@ export function planText(
   const queues = new Set<string>()
   const { maxArgsBytes: maxBytes, codec } = binding.context
   const nodes = plan.nodes.map((node) => {
-    const shape = shapes.of(node.task, node.options, node.join !== undefined)
+    const shape = shapes.of(node)
     if (!node.waits) queues.add(shape.queue)
     const args = encodeArgs(node.args, { task: node.task, maxBytes, codec })
     const options = nodeOptions(node, shape, head)
@@ -57,7 +57,8 @@ export function planText(
   })
   const errbacks = plan.errbacks.map(({ data, options }) => {
     const args = encodeArgs(data.args, { task: data.task, maxBytes, codec })
-    return `[${shapes.textOf(data.task, options)},${args},${data.immutable === true}]`
+    const known = data.immutable === true ? data.args : [undefined, ...data.args]
+    return `[${shapes.textOf(data.task, options, known)},${args},${data.immutable === true}]`
   })
   const edges = plan.edges.map((edge) => edgeText(edge, binding))
   const { id, rootId, outputId, name, parentId, givenId } = head
@@ -106,7 +107,7 @@ function edgeText(edge: PlanEdge, { context: { maxArgsBytes: maxBytes, codec } }
 /** Shapes of one plan: each distinct one once. */
 class Shapes {
   readonly #binding: CanvasBinding
-  readonly #byCall = new Map<string, ShapeEntry>()
+  readonly #byCall = new Map<string, CallShapes>()
   readonly #byText = new Map<string, ShapeEntry>()
 
   constructor(binding: CanvasBinding) {
@@ -117,21 +118,25 @@ class Shapes {
     return [...this.#byText.keys()].join(',')
   }
 
-  of(task: string, options: CallOptions, isJoin: boolean): ShapeEntry {
-    const call = JSON.stringify([task, options])
-    const known = this.#byCall.get(call)
-    if (known !== undefined) return known
-    const text = isJoin ? joinText(options) : this.textOf(task, options)
-    const entry = this.#byText.get(text) ?? this.#add(text)
-    this.#byCall.set(call, entry)
-    return entry
+  of({ task, options, args, join, takesInput }: PlanNode): ShapeEntry {
+    const text =
+      join === undefined
+        ? this.textOf(task, options, takesInput ? [undefined, ...args] : args)
+        : joinText(options, this.#binding.context.routes.defaultQueue)
+    return this.#byText.get(text) ?? this.#add(text)
   }
 
-  textOf(task: string, options: CallOptions): string {
-    const definition = this.#binding.definition(task)
-    // The output's id is its own; a shape is shared.
-    const { id: _, ...rest } = options
-    return (Object.keys(rest).length === 0 ? taskShape(definition) : callShape(definition, rest)).text
+  /** @param args - as far as they are known; undefined for what a parent will return */
+  textOf(task: string, options: CallOptions, args: readonly unknown[]): string {
+    const call = JSON.stringify([task, options])
+    let shapes = this.#byCall.get(call)
+    if (shapes === undefined) {
+      // The output's id is its own; a shape is shared.
+      const { id: _, ...rest } = options
+      shapes = this.#binding.context.routes.shapesOf(this.#binding.definition(task), rest)
+      this.#byCall.set(call, shapes)
+    }
+    return (typeof shapes === 'function' ? shapes(args) : shapes).text
   }
 
   #add(text: string): ShapeEntry {
@@ -143,9 +148,9 @@ class Shapes {
 }
 
 /** The shape of a join: nothing runs it, so it needs little. */
-function joinText({ queue, labels, resultTtl }: CallOptions): string {
+function joinText({ queue, labels, resultTtl }: CallOptions, defaultQueue: string): string {
   return JSON.stringify({
-    queue: queue ?? 'default',
+    queue: queue ?? defaultQueue,
     task: JOIN_TASK,
     maxAttempts: 1,
     labels,

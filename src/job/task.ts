@@ -12,11 +12,13 @@ import { issuesText, validateArgs } from '../task/schema.ts'
 import type { Enqueuer } from './enqueuer.ts'
 import { type HandleContext, JobHandle } from './handle.ts'
 import type { NewJob } from './inserter.ts'
-import { callShape, childShape, type Shape, taskShape } from './shape.ts'
+import type { Routes, Shapes } from './routes.ts'
+import { childShape } from './shape.ts'
 
 /** What enqueuing needs of an app. */
 export interface EnqueueContext extends HandleContext {
   readonly enqueuer: Enqueuer
+  readonly routes: Routes
   readonly maxArgsBytes: number
   readonly codec: Codec | undefined
   /** Refuses when the app is stopped. */
@@ -59,7 +61,7 @@ export function makeTask<Args extends readonly unknown[], Result, Returned>(
   direct: (...args: Args) => Returned,
   context: EnqueueContext,
 ): Task<Args, Result, Returned> {
-  const calls = new Calls<Args, Result>(definition, {}, taskShape(definition), context)
+  const calls = new Calls<Args, Result>(definition, {}, context)
   const task = (...args: Args): Returned => direct(...args)
   Object.defineProperty(task, 'name', { value: definition.name })
   return Object.assign(task, {
@@ -75,31 +77,24 @@ export function callsOf<Args extends readonly unknown[], Result>(
   options: CallOptions,
   context: EnqueueContext,
 ): TaskCall<Args, Result> {
-  return new Calls<Args, Result>(definition, {}, taskShape(definition), context).with(options)
+  return new Calls<Args, Result>(definition, options, context)
 }
 
 class Calls<Args extends readonly unknown[], Result> implements TaskCall<Args, Result> {
   readonly #task: TaskDefinition
   readonly #options: CallOptions
-  readonly #shape: Shape
+  readonly #shapes: Shapes
   readonly #context: EnqueueContext
 
-  constructor(task: TaskDefinition, options: CallOptions, shape: Shape, context: EnqueueContext) {
+  constructor(task: TaskDefinition, options: CallOptions, context: EnqueueContext) {
     this.#task = task
-    this.#options = options
-    this.#shape = shape
+    this.#options = options.id === undefined ? options : { ...options, id: assertJobId(options.id) }
+    this.#shapes = context.routes.shapesOf(task, options)
     this.#context = context
   }
 
   with(options: CallOptions): TaskCall<Args, Result> {
-    const merged = mergeOptions(this.#options, options)
-    const id = merged.id === undefined ? {} : { id: assertJobId(merged.id) }
-    return new Calls<Args, Result>(
-      this.#task,
-      { ...merged, ...id },
-      callShape(this.#task, merged),
-      this.#context,
-    )
+    return new Calls<Args, Result>(this.#task, mergeOptions(this.#options, options), this.#context)
   }
 
   async enqueue(...args: Args): Promise<JobHandle<Result>> {
@@ -178,9 +173,10 @@ class Calls<Args extends readonly unknown[], Result> implements TaskCall<Args, R
     if (!Array.isArray(args)) throw rejected(task.name, 'must be a list of positional arguments')
     const { maxArgsBytes, codec } = this.#context
     const parent = jobStorage.getStore()
+    const shape = typeof this.#shapes === 'function' ? this.#shapes(args) : this.#shapes
     return {
       id: this.#options.id ?? uuidv7(),
-      shape: parent === undefined || parent.worker === null ? this.#shape : childShape(this.#shape, parent),
+      shape: parent === undefined || parent.worker === null ? shape : childShape(shape, parent),
       args: encodeArgs(args, { task: task.name, maxBytes: maxArgsBytes, codec }),
     }
   }

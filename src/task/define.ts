@@ -33,6 +33,7 @@ export function definitionOf<Args extends readonly unknown[]>(
   return {
     name,
     options: resolved,
+    given: new Set(Object.entries(options).flatMap(([key, value]) => (value === undefined ? [] : [key]))),
     schema: options.args ?? null,
     place,
     run: call === null ? null : bound ? (job, args) => call(job, ...args) : (_, args) => call(...args),

@@ -17,6 +17,8 @@ export interface TaskDefinition {
   readonly run: ((job: JobContext, args: readonly unknown[]) => unknown) | null
   readonly schema: StandardSchemaV1 | null
   readonly options: ResolvedTaskOptions
+  /** Names of the options that it was defined with: what is left out may be decided elsewhere. */
+  readonly given: ReadonlySet<string>
   /** Where it was defined, for the message when it is defined twice. */
   readonly place: string
 }

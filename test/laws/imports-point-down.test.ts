@@ -12,6 +12,7 @@ const LAYERS: Readonly<Record<string, number>> = {
   job: 2,
   canvas: 3,
   limit: 3,
+  queue: 3,
   schedule: 3,
   inspect: 3,
   control: 3,
