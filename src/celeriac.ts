@@ -34,6 +34,7 @@ import type { JobContext } from './task/current-job.ts'
 import { definitionOf } from './task/define.ts'
 import type { TaskDefinition } from './task/definition.ts'
 import { callDirectly } from './task/direct-call.ts'
+import type { LimitsInForce } from './task/door.ts'
 import type { CallOptions, HandlerOptions, TaskOptions } from './task/options.ts'
 import { placeOfCall, Registry } from './task/registry.ts'
 import type { Middleware } from './worker/middleware.ts'
@@ -75,6 +76,8 @@ export class Celeriac implements AsyncDisposable {
   readonly #middleware: Middleware[] = []
   readonly #workers = new Set<Worker>()
   readonly #inspect: Inspect
+  /** Limits that are no task's own; declared ones join as they are declared. */
+  readonly #limits: LimitsInForce = { queues: new Map(), named: new Map(), chosen: new Set() }
   #stopEmbedded: (() => Promise<unknown>) | undefined
   #stopped: Promise<void> | undefined
 
@@ -112,6 +115,7 @@ export class Celeriac implements AsyncDisposable {
       enqueuer: new Enqueuer(this.#database, this.#waker),
       routes: this.#routes,
       codec,
+      limits: this.#limits,
       maxArgsBytes,
       joined: (jobId) => joinedValue(this.#database, codec, jobId),
       workflow: (id) => new Workflow(id, this.#context),
@@ -287,6 +291,7 @@ export class Celeriac implements AsyncDisposable {
       bus: this.#bus,
       log: this.#log,
       codec: this.#options.codec,
+      limits: this.#limits,
       maxResultBytes: this.#options.maxResultBytes,
       middleware: this.#middleware,
       assertReady: () => this.#assertReady(),

@@ -154,6 +154,7 @@ begin
       ('hold_buckets', 'definer', 'worker'),
       ('touch_settings', 'plain', ''),
       ('reopen_limit', 'plain', ''),
+      ('read_settings', 'pinned', 'worker'),
       -- Tables are made and dropped by their owner alone.
       ('make_partitions', 'definer', 'worker'),
       ('prune_results', 'definer', 'worker'),

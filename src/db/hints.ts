@@ -10,6 +10,7 @@ import type { Database } from './database.ts'
  *   c <id> <reason>  this running job is asked to be cancelled          src: cancel_jobs
  *   k <id> …         these jobs were taken away from their workers      src: kill_jobs
  *   l <id>           this worker leads maintenance                      src: run_round
+ *   v                the settings have changed                           src: touch_settings
  *   t <word>         a listener's question whether it hears itself
  */
 export interface Hints {
@@ -18,6 +19,8 @@ export interface Hints {
   progress: (jobId: string) => void
   cancel: (jobId: string, reason: string) => void
   kill: (jobIds: readonly string[]) => void
+  /** Something was changed at run time that workers act upon. */
+  settings: () => void
   /** Whether notifications arrive; while they do not, somebody has to look oftener. */
   hearing: (hears: boolean) => void
 }
@@ -46,6 +49,9 @@ export function dispatch(payload: string, everybody: Iterable<Partial<Hints>>): 
       return
     case 'k ':
       for (const hints of everybody) hints.kill?.(body.split(' '))
+      return
+    case 'v':
+      for (const hints of everybody) hints.settings?.()
   }
 }
 

@@ -15,10 +15,16 @@ export class Batch {
     return this.#queues
   }
 
-  /** @param args - JSON text of the args */
-  add(id: string, shape: Shape, args: string): void {
+  /**
+   * @param args - JSON text of the args
+   * @param door - JSON text of what limits the job; null for nothing
+   */
+  add(id: string, shape: Shape, args: string, door: string | null): void {
     const jobs = this.#jobs.get(shape.text)
     if (jobs === undefined) this.#queues.add(shape.queue)
-    this.#jobs.set(shape.text, `${jobs === undefined ? '' : `${jobs},`}["${id}",${args}]`)
+    this.#jobs.set(
+      shape.text,
+      `${jobs === undefined ? '' : `${jobs},`}["${id}",${args}${door === null ? '' : `,${door}`}]`,
+    )
   }
 }

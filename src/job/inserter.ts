@@ -16,6 +16,8 @@ export interface NewJob {
   readonly shape: Shape
   /** JSON text. */
   readonly args: string
+  /** JSON text of what limits it; null for nothing. */
+  readonly door: string | null
 }
 
 /** What became of jobs that were sent together. */
@@ -42,7 +44,7 @@ export class Inserter {
   /** Sends a batch once. */
   async send(jobs: readonly NewJob[], executor: Executor = this.#database): Promise<Enqueued> {
     const batch = new Batch()
-    for (const { id, shape, args } of jobs) batch.add(id, shape, args)
+    for (const { id, shape, args, door } of jobs) batch.add(id, shape, args, door)
     const enqueued = await enqueueJobs(this.#database, batch.text, executor)
     if (executor === this.#database) this.#waker.enqueued(batch.queues, enqueued)
     return enqueued

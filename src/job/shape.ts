@@ -1,6 +1,7 @@
 import { backoffToJson, parseBackoff } from '../base/backoff.ts'
 import type { JobContext } from '../task/current-job.ts'
 import type { TaskDefinition } from '../task/definition.ts'
+import type { CallLimits } from '../task/limits.ts'
 import { type CallOptions, type ResolvedJobOptions, resolveCallOptions } from '../task/options.ts'
 
 /**
@@ -13,6 +14,9 @@ export interface Shape {
   readonly queue: string
   /** Whether nothing holds the jobs back: they are due as soon as they exist. */
   readonly dueNow: boolean
+  readonly labels: Readonly<Record<string, string>> | null
+  /** Limits that the call adds to those of the task. */
+  readonly flow: CallLimits | null
 }
 
 /** The shape of a task's calls without options of their own. */
@@ -78,6 +82,8 @@ function shapeOf(
 ): Shape {
   return {
     queue: resolved.queue,
+    labels: resolved.labels,
+    flow: resolved.callLimits,
     dueNow: (resolved.delayMs ?? 0) === 0 && resolved.runAt === null,
     text: JSON.stringify({
       queue: resolved.queue,

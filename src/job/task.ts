@@ -7,6 +7,7 @@ import { assertJobId, uuidv7 } from '../base/ids.ts'
 import { type Codec, encodeArgs } from '../base/json.ts'
 import { jobStorage } from '../task/current-job.ts'
 import type { TaskDefinition } from '../task/definition.ts'
+import { doorOf, type LimitsInForce } from '../task/door.ts'
 import type { CallOptions } from '../task/options.ts'
 import { issuesText, validateArgs } from '../task/schema.ts'
 import type { Enqueuer } from './enqueuer.ts'
@@ -21,6 +22,8 @@ export interface EnqueueContext extends HandleContext {
   readonly routes: Routes
   readonly maxArgsBytes: number
   readonly codec: Codec | undefined
+  /** Limits that are no task's own, as far as this process knows them. */
+  readonly limits: LimitsInForce
   /** Refuses when the app is stopped. */
   readonly assertOpen: () => void
 }
@@ -171,13 +174,16 @@ class Calls<Args extends readonly unknown[], Result> implements TaskCall<Args, R
   #newJob(args: Args): NewJob {
     const task = this.#task
     if (!Array.isArray(args)) throw rejected(task.name, 'must be a list of positional arguments')
-    const { maxArgsBytes, codec } = this.#context
+    const { maxArgsBytes, codec, limits } = this.#context
     const parent = jobStorage.getStore()
     const shape = typeof this.#shapes === 'function' ? this.#shapes(args) : this.#shapes
+    const { queue, labels, flow } = shape
+    const door = doorOf(task, args, { queue, labels, call: flow, inForce: limits })
     return {
       id: this.#options.id ?? uuidv7(),
       shape: parent === undefined || parent.worker === null ? shape : childShape(shape, parent),
       args: encodeArgs(args, { task: task.name, maxBytes: maxArgsBytes, codec }),
+      door: door === null ? null : JSON.stringify(door),
     }
   }
 

@@ -63,6 +63,8 @@ function announce(bus: Pick<Bus, 'wanted' | 'emit'>, attempt: Attempt, outcome: 
     case 'cancelled':
       bus.emit('job:cancelled', { ...factsOf(attempt), reason: outcome.reason })
       return null
+    case 'held':
+      return null
     case 'released':
       bus.emit('job:released', { ...factsOf(attempt), begun: attempt.startedAt > 0 })
       return 0

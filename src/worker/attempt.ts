@@ -102,6 +102,11 @@ export class Attempt implements JobContext {
     return this.rowOptions?.n !== undefined
   }
 
+  /** Whether it was taken from a lane: its limits have let it through. */
+  get inLane(): boolean {
+    return this.#row[8]?.[4] === true
+  }
+
   /** Whether its first argument is what its parents have returned. */
   get takesInput(): boolean {
     return this.rowOptions?.in === true
@@ -111,6 +116,12 @@ export class Attempt implements JobContext {
   askForInput(inputs: Inputs): void {
     this.#input = inputs.read(this.id)
     this.#input.catch(() => undefined)
+  }
+
+  /** The same, still for the handler to take. */
+  earlyInput(inputs: Inputs): Promise<unknown> {
+    this.#input ??= inputs.read(this.id)
+    return this.#input
   }
 
   /** What its parents have returned; asked for again when that failed before it began. */

@@ -10,8 +10,10 @@ import { Aside } from './aside.ts'
 import { Attempt, type AttemptHost } from './attempt.ts'
 import { cancel, type Done, type ExecuteContext, endWithoutHandler, execute, givenUp } from './execute.ts'
 import { Floors } from './floors.ts'
+import type { Gate } from './gate.ts'
+import { Judging } from './judging.ts'
 import type { ResolvedWorkerOptions } from './options.ts'
-import type { Outcome } from './outcome.ts'
+import type { Outcome, OutcomeToSettle } from './outcome.ts'
 import { Outcomes, Settlement } from './outcomes.ts'
 import { Pace } from './pace.ts'
 import { Pause } from './pause.ts'
@@ -28,6 +30,8 @@ export interface CycleHost extends AttemptHost {
   readonly registry: Registry
   readonly bus: Bus
   readonly execute: ExecuteContext
+  /** What a job has to pass before it begins. */
+  readonly gate: Gate
   /** Whether notifications arrive. */
   readonly hearing: () => boolean
   /** Counters the guard looks at. */
@@ -75,6 +79,8 @@ export class Cycle {
   readonly #aside = new Aside()
   readonly #pause = new Pause()
   readonly #reconcile: Reconcile
+  /** Claimed, and not yet known to have passed their limits. */
+  readonly #judging: Judging
   /** Outcomes in calls under way. */
   readonly #sent = new Set<Settlement>()
   readonly #alarm = new Alarm(() => this.wake())
@@ -114,6 +120,10 @@ export class Cycle {
     this.#pace = new Pace(options.concurrency)
     this.#sleep = new Sleep(host.announceIdle)
     this.#reconcile = new Reconcile(host, () => this.#heldIds())
+    this.#judging = new Judging(host.gate, host.execute, {
+      passed: (attempt, tagged) => this.#admit(attempt, tagged),
+      held: (attempt, outcome) => this.#turnAway(attempt, outcome),
+    })
   }
 
   get running(): number {
@@ -122,7 +132,9 @@ export class Cycle {
 
   /** Attempts this worker holds: running, ready to run, or finished and not yet settled. */
   get held(): number {
-    return this.#running.size + this.#ready.count + this.#outcomes.size + this.#aside.size
+    return (
+      this.#running.size + this.#ready.count + this.#judging.size + this.#outcomes.size + this.#aside.size
+    )
   }
 
   /** Jobs whose handler was called so far. */
@@ -196,7 +208,7 @@ export class Cycle {
       cancel(attempt, reason, this.#host.execute, this.#done)
       return
     }
-    const unstarted = this.#ready.remove(jobId)
+    const unstarted = this.#ready.remove(jobId) ?? this.#judging.remove(jobId)
     if (unstarted?.end() !== true) return
     this.#outcomes.add(unstarted, { kind: 'cancelled', reason })
     this.#schedule()
@@ -213,19 +225,20 @@ export class Cycle {
     if (attempt === undefined || (token !== null && attempt.token !== token)) return
     // Settled in a transaction of its handler's, it looks lost; whether it is shows when the handler has ended.
     if ((token !== null && attempt.completion?.sealed === true) || !attempt.end()) return
-    if (this.#ready.remove(jobId) === undefined) this.#leave(attempt)
+    if ((this.#ready.remove(jobId) ?? this.#judging.remove(jobId)) === undefined) this.#leave(attempt)
     attempt.abort(new CeleriacError('LEASE_LOST', { jobId, attempt: attempt.attempt }))
     this.#host.bus.emit('job:lost', factsOf(attempt))
     this.#schedule()
   }
 
   #find(jobId: string): Attempt | undefined {
-    return this.#running.get(jobId) ?? this.#ready.find(jobId)
+    return this.#running.get(jobId) ?? this.#ready.find(jobId) ?? this.#judging.find(jobId)
   }
 
   #loseAll(): void {
     for (const id of [...this.#running.keys()]) this.lose(id, null)
     this.#ready.takeAll()
+    this.#judging.takeAll()
     while (this.#outcomes.take() !== undefined);
     this.#aside.take(Number.POSITIVE_INFINITY)
   }
@@ -345,7 +358,7 @@ export class Cycle {
     if (!this.#claiming || !this.#hungry || this.#fenced || this.#outcomes.full) return 0
     if (this.#reconcile.running || this.#reconcile.due(now)) return 0
     if (this.#host.registry.runnable().length === 0) return 0
-    const held = this.#running.size + this.#ready.count + this.#asked
+    const held = this.#running.size + this.#ready.count + this.#judging.size + this.#asked
     const wanted = Math.min(this.#pace.wanted(held, this.#oldestMs(now)), this.#budget - this.#asked)
     if (wanted <= 0 || (this.#asked > 0 && !this.#mayOverlap(wanted))) return 0
     return wanted
@@ -388,9 +401,10 @@ export class Cycle {
       if (full) this.#floors.lookedFully(performance.now(), performance.now() - begun)
       this.#pause.end()
       this.#clockAheadMs = answer.nowMs - Date.now()
-      this.#accept(answer, settlement)
-      // What its nodes have opened nobody has looked for yet.
-      if (wanted === 0 && settlement.hasNodes) this.wake()
+      const judged = answer.settings === this.#host.gate.version || (await this.#follow(answer.settings))
+      this.#accept(answer, settlement, judged)
+      // What it has opened nobody has looked for yet.
+      if (wanted === 0 && settlement.opens) this.wake()
       if (wanted > 0) this.#learn(answer, { wanted, full, epoch, wakes })
     } catch (error) {
       this.#refused(error, settlement, wanted > 0)
@@ -404,7 +418,7 @@ export class Cycle {
   }
 
   /** Settled and claimed: tell, and make the claimed ready. */
-  #accept(answer: TurnAnswer, settlement: Settlement): void {
+  #accept(answer: TurnAnswer, settlement: Settlement, judged: boolean): void {
     const lost = answer.lost.length === 0 ? null : new Set(answer.lost)
     if (settlement.size > 0) this.#announceSettled(settlement, lost, answer.listenedTo)
     if (settlement.size === 1) this.#aside.forget(settlement)
@@ -412,6 +426,19 @@ export class Cycle {
     for (const group of answer.groups) {
       this.#budget -= group.jobs.length
       for (const row of group.jobs) this.#enter(row, group, answer)
+    }
+    if (!judged) this.#releaseReady()
+  }
+
+  /** Whether the settings are known now: nothing begins by old ones. */
+  async #follow(version: number): Promise<boolean> {
+    try {
+      await this.#host.gate.follow(version)
+      return true
+    } catch (error) {
+      this.#host.bus.emit('error', { during: 'reading settings', error })
+      this.#pause.failed(false)
+      return false
     }
   }
 
@@ -421,9 +448,23 @@ export class Cycle {
     const place = { queue: group.queue, priority: group.priority, claimedAtMs: answer.nowMs }
     const attempt = new Attempt(definition, row, place, this.#host)
     if (attempt.takesInput) attempt.askForInput(this.#host.execute.inputs)
-    this.#ready.add({ attempt, tagged: answer.tagged })
+    this.#judging.judge(attempt, answer.tagged)
+  }
+
+  #admit(attempt: Attempt, tagged: boolean): void {
+    this.#ready.add({ attempt, tagged })
     if (!this.#claiming) this.#releaseReady()
     announceClaim(this.#host.bus, attempt)
+    this.#schedule()
+  }
+
+  /** Claimed and not to be begun: it has limits to pass yet, or cannot say which. */
+  #turnAway(attempt: Attempt, outcome: OutcomeToSettle): void {
+    if (!attempt.end()) return
+    this.#budget += 1
+    this.#hungry = true
+    this.#outcomes.add(attempt, outcome)
+    this.#schedule()
   }
 
   #learn(
@@ -504,6 +545,7 @@ export class Cycle {
     return new Set([
       ...this.#running.keys(),
       ...this.#ready.ids(),
+      ...this.#judging.ids(),
       ...this.#aside.ids(),
       ...[...settling, ...this.#sent].flatMap(({ entries }) => entries.map(({ attempt }) => attempt.id)),
     ])
@@ -560,8 +602,8 @@ export class Cycle {
     // What was settled in a transaction of the handler's needs only be told.
     if (outcome.kind === 'settled') this.#tellSettled(attempt, outcome)
     else this.#outcomes.add(attempt, outcome)
-    // What a node opens may be claimed in the very call that settles it.
-    if (attempt.isNode) this.#hungry = true
+    // What a node opens, or takes the place of one from a lane, may be claimed in the very call that settles it.
+    if (attempt.isNode || attempt.inLane) this.#hungry = true
     // The next one begins at once; settling waits for the end of this turn of the event loop and takes all together.
     if (this.#ready.count > 0) this.#startReady()
     this.#schedule()
@@ -585,6 +627,8 @@ export class Cycle {
         this.#host.bus.emit('job:lost', factsOf(attempt))
         continue
       }
+      // It waits in its lane, and whoever sleeps was told.
+      if (outcome.kind === 'held') continue
       const returnsInMs = announceOutcome(this.#host.bus, attempt, outcome)
       if (returnsInMs === null) settled.push(attempt.id)
       else this.#returned(attempt.queue, returnsInMs, outcome.kind === 'released')

@@ -116,7 +116,8 @@ async function conclude(
   else finish(attempt, success(attempt, end.value, context), done)
 }
 
-function readArgs(attempt: Attempt, tagged: boolean, codec: Codec | undefined): readonly unknown[] {
+/** Args of an attempt as its handler gets them, without its input. */
+export function readArgs(attempt: Attempt, tagged: boolean, codec: Codec | undefined): readonly unknown[] {
   const stored = attempt.storedArgs
   if (!tagged && codec === undefined && Array.isArray(stored)) return stored
   return decodeArgs(stored, codec)
@@ -152,7 +153,8 @@ function success(attempt: Attempt, value: unknown, context: ExecuteContext): Out
   }
 }
 
-function failure(attempt: Attempt, thrown: unknown): OutcomeToSettle {
+/** What an attempt comes to whose handler, or what comes before it, has thrown. */
+export function failure(attempt: Attempt, thrown: unknown): OutcomeToSettle {
   const reason = attempt.abortReason
   if (reason instanceof JobCancelledError) return { kind: 'cancelled', reason: reason.reason }
   if (isCeleriacError(reason, 'WORKER_STATE') || isCeleriacError(reason, 'UNREACHABLE'))

@@ -1,6 +1,7 @@
 import { type BackoffPolicy, backoffDelayMs } from '../base/backoff.ts'
 import { CeleriacError, isCeleriacError } from '../base/errors.ts'
 import { restoreError, type StoredError, serialiseThrown } from '../base/thrown.ts'
+import type { Door } from '../task/door.ts'
 import { JobControl } from '../task/job-control.ts'
 import { matches, type ResolvedTaskOptions } from '../task/options.ts'
 
@@ -27,6 +28,8 @@ export type Outcome =
   | { readonly kind: 'discarded'; readonly error: StoredError; readonly thrown: unknown }
   | { readonly kind: 'cancelled'; readonly reason: string }
   | { readonly kind: 'released' }
+  /** Never begun: it has limits to pass yet. */
+  | { readonly kind: 'held'; readonly door: Door }
   /** Succeeded and settled already, in a transaction of the handler's: nothing is sent. */
   | { readonly kind: 'settled'; readonly value: string | null; readonly listenedTo: boolean }
 

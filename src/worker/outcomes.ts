@@ -10,8 +10,8 @@ export class Settlement {
   readonly others: OtherOutcome[] = []
   readonly entries: { readonly attempt: Attempt; readonly outcome: OutcomeToSettle }[] = []
   #characters = 0
-  /** Whether it settles nodes of canvases, which may open others. */
-  hasNodes = false
+  /** Whether others may begin once it is settled: nodes open others, and what leaves a lane makes room. */
+  opens = false
 
   get size(): number {
     return this.entries.length
@@ -28,6 +28,7 @@ export class Settlement {
 
   add(attempt: Attempt, outcome: OutcomeToSettle): void {
     this.entries.push({ attempt, outcome })
+    this.opens ||= attempt.isNode || attempt.inLane || outcome.kind === 'held'
     if (outcome.kind === 'succeeded' && !attempt.isNode) {
       this.ids.push(attempt.id)
       this.tokens.push(attempt.token)
@@ -37,7 +38,6 @@ export class Settlement {
     }
     const other = otherOf(attempt, outcome)
     this.others.push(attempt.isNode ? { ...other, node: true } : other)
-    this.hasNodes ||= attempt.isNode
     this.#characters += (other.value?.length ?? 0) + (other.plan?.length ?? 0)
   }
 
@@ -67,6 +67,8 @@ function otherOf(attempt: Attempt, outcome: OutcomeToSettle): OtherOutcome {
       return { id, token, kind: 'discarded', error: outcome.error }
     case 'cancelled':
       return { id, token, kind: 'cancelled', reason: outcome.reason }
+    case 'held':
+      return { id, token, kind: 'held', door: outcome.door }
     case 'released':
       // One that has not begun never was an attempt.
       return { id, token, kind: attempt.startedAt === 0 ? 'released' : 'returned' }

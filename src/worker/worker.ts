@@ -17,11 +17,13 @@ import type { Bus } from '../event/bus.ts'
 import type { Log } from '../event/log.ts'
 import type { Results } from '../job/results.ts'
 import type { Waker } from '../job/waker.ts'
+import type { LimitsInForce } from '../task/door.ts'
 import { type JobLog, SILENT_LOG } from '../task/job-log.ts'
 import type { Registry } from '../task/registry.ts'
 import type { Attempt } from './attempt.ts'
 import { Cycle } from './cycle.ts'
 import { drain } from './drain.ts'
+import { Gate } from './gate.ts'
 import type { GuardEntry, Guarded, GuardedHost, WorkerGuard } from './guard.ts'
 import { Inputs } from './inputs.ts'
 import type { Middleware } from './middleware.ts'
@@ -43,6 +45,8 @@ export interface WorkerContext {
   readonly bus: Bus
   readonly log: Log
   readonly codec: Codec | undefined
+  /** Limits that are no task's own, as the app declares them. */
+  readonly limits: LimitsInForce
   /** What canvases that handlers start need of the app. */
   readonly canvas: CanvasBinding
   readonly maxResultBytes: number
@@ -210,6 +214,7 @@ export class Worker implements AsyncDisposable {
         wake: (queue, runAtUs) => this.#cycle.wakeFor(queue, runAtUs),
         cancel: (jobId, reason) => this.#cancelled(jobId, reason),
         kill: (jobIds) => void this.#taken(jobIds),
+        settings: () => this.#cycle.wake(),
         hearing: () => this.#cycle.wake(),
       }),
     )
@@ -382,6 +387,7 @@ export class Worker implements AsyncDisposable {
       maxResultBytes,
       middleware,
       canvas,
+      limits,
     } = this.#context
     const worker = this
     return {
@@ -398,6 +404,7 @@ export class Worker implements AsyncDisposable {
         abortGraceMs: this.#options.abortGraceMs,
         inputs: new Inputs(work, codec),
       },
+      gate: new Gate(work, limits),
       canvas,
       completing: { database, work, codec, maxResultBytes },
       get worker() {

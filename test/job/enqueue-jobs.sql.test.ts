@@ -49,6 +49,7 @@ describe('enqueue_jobs', () => {
       attempt: 0,
       max_attempts: 5,
       workflow_id: null,
+      lane_id: null,
       blockers: null,
       snoozes: 0,
       losses: 0,

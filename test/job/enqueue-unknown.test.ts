@@ -95,7 +95,7 @@ describe('F-33: an enqueue whose answer is lost', () => {
     const shape = taskShape({ name: 'lost.silent', options: resolveTaskOptions({}) } as never)
     const id = uuidv7()
     way.proxy.dropNextReply(ENQUEUE, 'silence', () => undefined)
-    await enqueuer.enqueue({ id, shape, args: '[]' })
+    await enqueuer.enqueue({ id, shape, door: null, args: '[]' })
     expect(await database.query('select id from celeriac.jobs where id = $1', [id])).toEqual([{ id }])
   })
 

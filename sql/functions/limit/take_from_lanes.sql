@@ -28,6 +28,7 @@ declare
   v_locked bigint[];
   v_rooms jsonb;
   v_taken jsonb;
+  v_ids uuid[];
 begin
   taken := 0;
   busy := false;
@@ -118,14 +119,16 @@ begin
     order by candidate.turn, candidate.id
     limit p_wanted
   )
-  select jsonb_agg(jsonb_build_array(chosen.id, chosen.lane_id, chosen.turn, chosen.bucket_ids, chosen.units))
-  into v_taken from chosen;
+  select
+    jsonb_agg(jsonb_build_array(chosen.id, chosen.lane_id, chosen.turn, chosen.bucket_ids, chosen.units)),
+    array_agg(chosen.id order by chosen.turn, chosen.id)
+  into v_taken, v_ids from chosen;
 
   if v_taken is not null then
     with given as (
       update celeriac.jobs as job
       set token = job.token + 1, attempt = job.attempt + 1, worker_id = p_worker_id, claimed_at = v_now, run_at = celeriac.clock()
-      where job.id = any (array (select (one ->> 0)::uuid from jsonb_array_elements(v_taken) as one))
+      where job.id = any (v_ids)
       returning job.*
     )
     select
@@ -133,7 +136,7 @@ begin
         given.id, given.token, given.attempt, given.task, given.args,
         given.max_attempts, given.snoozes + given.losses, extract(epoch from given.enqueued_at)::double precision,
         json_build_array(given.options, given.labels, given.root_id, given.parent_id, true)
-      ) order by given.priority desc, given.enqueued_at, given.id)::text,
+      ) order by array_position(v_ids, given.id))::text,
       count(*)
     into claimed, taken
     from given;

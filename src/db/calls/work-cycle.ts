@@ -19,6 +19,8 @@ export interface OtherOutcome {
     | 'replaced'
     | 'errored'
     | 'snoozed'
+    | 'limited'
+    | 'held'
     | 'released'
     | 'returned'
     | 'discarded'
@@ -32,6 +34,10 @@ export interface OtherOutcome {
   readonly error?: unknown
   readonly delayMs?: number | null
   readonly reason?: string
+  /** What it has to pass; it goes into that lane. */
+  readonly door?: unknown
+  /** Limits and keys under which nothing starts until it may begin again. */
+  readonly hold?: readonly (readonly [name: string, key: string])[]
 }
 
 /** Where to look in one priority of a queue: not before this place. */
@@ -56,6 +62,8 @@ export type RareFields = readonly [
   labels: Readonly<Record<string, string>> | null,
   rootId: string | null,
   parentId: string | null,
+  /** It was taken from a lane. */
+  lane?: true,
 ]
 
 /** A claimed job, in the order `claim_jobs` sends its fields. */
@@ -93,6 +101,8 @@ export interface TurnAnswer {
   readonly groups: readonly ClaimedGroup[]
   /** False when the worker was declared dead: it is given nothing more. */
   readonly alive: boolean
+  /** Of the settings; a new one is to be read before anything begins. */
+  readonly settings: number
   /** Whether a stored value in the answer may be tagged, so that args need decoding. */
   readonly tagged: boolean
 }
@@ -104,6 +114,7 @@ type Answer = readonly [
   nowMs: number,
   groups: [queue: string, priority: number, lastRunAt: string | null, jobs: ClaimedRow[]][],
   alive: boolean,
+  settings: number,
 ]
 
 /** Values and plans are JSON texts already. */
@@ -126,13 +137,14 @@ export async function workCycle(database: Database, turn: Turn): Promise<TurnAns
     turn.wanted === 0 ? '[]' : JSON.stringify(turn.looks),
   ])
   const text = row?.work_cycle as string
-  const [lost, listenedTo, nextDueMs, nowMs, groups, alive] = JSON.parse(text) as Answer
+  const [lost, listenedTo, nextDueMs, nowMs, groups, alive, settings] = JSON.parse(text) as Answer
   return {
     lost: lost ?? [],
     listenedTo,
     nextDueMs,
     nowMs,
     alive,
+    settings,
     groups: groups.map(([queue, priority, lastRunAt, jobs]) => ({ queue, priority, lastRunAt, jobs })),
     tagged: hasTags(text),
   }
