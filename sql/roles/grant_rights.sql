@@ -56,6 +56,7 @@ begin
       -- what producers do; a handler may do it, too
       ('enqueue', 'definer', 'producer worker'),
       ('enqueue_jobs', 'definer', 'producer worker'),
+      ('enqueue_unique', 'definer', 'producer worker'),
       ('start_workflow', 'definer', 'producer worker'),
       ('read_inputs', 'definer', 'producer worker viewer_data'),
       ('find_outcomes', 'definer', 'producer worker viewer_data'),
@@ -98,6 +99,17 @@ begin
       ('assert_options', 'plain', ''),
       ('new_id', 'plain', ''),
       ('parse_duration', 'plain', ''),
+      -- parts of enqueue_unique
+      ('enqueue_keyed', 'plain', ''),
+      ('unique_rule', 'plain', ''),
+      ('unique_items', 'plain', ''),
+      ('unique_claim', 'plain', ''),
+      ('unique_door', 'plain', ''),
+      ('take_keys', 'plain', ''),
+      ('hold_back', 'plain', ''),
+      ('judge_keys', 'plain', ''),
+      ('insert_unique', 'plain', ''),
+      ('replace_jobs', 'plain', ''),
       -- The end of a node writes what no worker may write by itself: new jobs, and results of others.
       ('advance_dependencies', 'definer', 'worker'),
       ('replace_node', 'definer', 'worker'),
@@ -159,6 +171,7 @@ begin
       ('make_partitions', 'definer', 'worker'),
       ('prune_results', 'definer', 'worker'),
       ('expire_pauses', 'definer', 'worker'),
+      ('sweep_unique_keys', 'definer', 'worker'),
       ('next_resume_at', 'plain', 'worker'),
       ('find_unknown_tasks', 'definer', 'worker viewer')
     ) as listed (name, mode, roles)
@@ -196,6 +209,7 @@ begin
       ('settings', 'worker', 'select'),
       ('listeners', 'worker', 'select'),
       ('pauses', 'worker', 'select'),
+      ('unique_keys', 'worker', ''),
       ('migrations', 'worker', 'select'),
       ('migrations', 'viewer', 'select'),
       ('job_list', 'worker', 'select'),
@@ -220,12 +234,7 @@ begin
       ('workflow_overview', 'viewer', 'select (id, root_id, output_id, total, waiting, pending, running, succeeded, failed,
         cancelled, done, started_at, finished_at)'),
       ('queue_overview', 'worker', 'select'),
-      ('queue_overview', 'viewer_data', 'select'),
-      ('queue_overview', 'viewer', 'select (name, waiting, scheduled, ready, running, oldest_ready_at, workers, slots, held,
-        unserved, paused_at, paused_until)'),
-      ('pause_list', 'worker', 'select'),
-      ('pause_list', 'viewer_data', 'select'),
-      ('pause_list', 'viewer', 'select (kind, name, paused_at, expires_at)'),
+      ('queue_overview', 'viewer', 'select'),
       ('worker_overview', 'worker', 'select'),
       ('worker_overview', 'viewer', 'select')
     ) as listed (name, suffix, rights)

@@ -153,6 +153,23 @@ export const ERRORS = {
   },
   LIMIT_UNKNOWN: { sqlstate: 'ZC012', message: 'no limit "{limit}"; {hint}' },
 
+  // unique jobs
+  UNIQUE_CONFLICT: {
+    sqlstate: 'ZC020',
+    message:
+      'the key "{key}" of "{task}" belongs to job {jobId}, {differing}; with onConflict: "keep" the call gives that job instead',
+  },
+  UNIQUE_APART: {
+    sqlstate: 'ZC021',
+    message:
+      'job {jobId} runs with the key "{key}" of "{task}" and was enqueued without onConflict: "replace" or "rerun", so no other can be made to follow it; give all calls with this key the same onConflict',
+  },
+  UNIQUE_BUSY: {
+    sqlstate: 'ZC022',
+    message:
+      'the key {key} of "{task}" was taken by a transaction that has not ended within {patience}; end that one, or enqueue again',
+  },
+
   // transactions
   TX_POOL: {
     sqlstate: null,
