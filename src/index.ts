@@ -38,6 +38,7 @@ export type { JobInfo } from './job/info.ts'
 export type { JobState } from './job/state.ts'
 export type { Workflow, WorkflowCancelled, WorkflowProgress } from './job/workflow.ts'
 export type { WorkflowNode, WorkflowTree } from './job/workflow-tree.ts'
+export type { JobLockOptions, Lock, Locked, LockOptions, LockRun, LockVerb } from './lock/lock.ts'
 export { type MigrateOptions, type MigrateReport, migrate, printSql } from './migrate/migrate.ts'
 export { currentJob, type JobContext } from './task/current-job.ts'
 export type {

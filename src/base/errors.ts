@@ -250,6 +250,22 @@ export const ERRORS = {
   WORKER_STATE: { sqlstate: null, message: 'the worker is {state}; {remedy}' },
   APP_CLOSED: { sqlstate: null, message: 'this app is stopped; make a new Celeriac to {action}' },
 
+  // locks
+  LOCK_TIMEOUT: {
+    sqlstate: null,
+    message:
+      "lock \"{key}\" was not free within {timeout}: {holder}; wait longer (timeout), or use onBusy: 'skip' or 'retry'",
+  },
+  LOCK_LOST: {
+    sqlstate: 'ZC030',
+    message: 'lock "{key}" is no longer held with fence {fence}: somebody else may hold it by now',
+  },
+  LOCK_DEADLOCK: {
+    sqlstate: null,
+    message:
+      'waiting for lock "{key}" would never end: {holder} holds it and waits for "{held}", which is held here; take locks in one order everywhere',
+  },
+
   // the command line
   CLI_USAGE: { sqlstate: null, message: '{problem}' },
   APP_FILE: { sqlstate: null, message: '{file} {problem}' },

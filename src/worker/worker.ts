@@ -17,6 +17,7 @@ import type { Bus } from '../event/bus.ts'
 import type { Log } from '../event/log.ts'
 import type { Results } from '../job/results.ts'
 import type { Waker } from '../job/waker.ts'
+import type { Locks } from '../lock/locks.ts'
 import type { LimitsInForce } from '../task/door.ts'
 import { type JobLog, SILENT_LOG } from '../task/job-log.ts'
 import type { Registry } from '../task/registry.ts'
@@ -44,6 +45,7 @@ export interface WorkerContext {
   readonly waker: Waker
   readonly bus: Bus
   readonly log: Log
+  readonly locks: Locks
   readonly codec: Codec | undefined
   /** Limits that are no task's own, as the app declares them. */
   readonly limits: LimitsInForce
@@ -388,6 +390,7 @@ export class Worker implements AsyncDisposable {
       middleware,
       canvas,
       limits,
+      locks,
     } = this.#context
     const worker = this
     return {
@@ -406,6 +409,7 @@ export class Worker implements AsyncDisposable {
       },
       gate: new Gate(work, limits),
       canvas,
+      locks,
       completing: { database, work, codec, maxResultBytes },
       get worker() {
         return { id: worker.id, name: worker.name }

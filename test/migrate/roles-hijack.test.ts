@@ -103,6 +103,13 @@ const CALLS: readonly (readonly [role: string, text: string])[] = [
   ['producer', `select celeriac.register_listener('${id}', 1000)`],
   ['producer', `select * from celeriac.cancel('${id}', 'reason')`],
   ['producer', `select * from celeriac.cancel_jobs('{${id}}', 'reason')`],
+  [
+    'producer',
+    `select celeriac.assert_lock('a', taken.fence) from celeriac.take_lock('a', '${id}', 'me', null, null) as taken`,
+  ],
+  ...['take_lock', 'release_lock', 'renew_locks', 'drop_lock', 'clear_locks'].map(
+    (name) => ['producer', `select celeriac.${name}(…)`] as const,
+  ),
   ['operator', `select * from celeriac.kill_jobs('{${id}}', 'reason')`],
   ['operator', `select celeriac.kill('${id}')`],
   ['operator', `select * from celeriac.retry_jobs('{${id}}')`],
