@@ -31,6 +31,7 @@ import type { Locked, LockOptions, LockRun, LockVerb } from './lock/lock.ts'
 import { Locks, thisProcess } from './lock/locks.ts'
 import { assertSchema } from './migrate/check.ts'
 import type { MigrateReport } from './migrate/migrate.ts'
+import { Queues } from './queue/queues.ts'
 import { RouteTable } from './queue/routes.ts'
 import { type JobContext, jobStorage } from './task/current-job.ts'
 import { definitionOf } from './task/define.ts'
@@ -75,6 +76,7 @@ export class Celeriac implements AsyncDisposable {
   readonly #results: Results
   readonly #context: EnqueueContext
   readonly #routes: RouteTable
+  readonly #queues: Queues
   readonly #canvas: CanvasBinding
   readonly #middleware: Middleware[] = []
   readonly #workers = new Set<Worker>()
@@ -114,6 +116,12 @@ export class Celeriac implements AsyncDisposable {
     this.#results = new Results(this.#database, this.#listener)
     this.#inspect = new Inspect(this.#database)
     this.#routes = new RouteTable(this.#options.queueSettings)
+    this.#queues = new Queues({
+      database: this.#database,
+      settings: this.#options.queueSettings,
+      lists: this.#inspect,
+      assertOpen: () => this.#assertOpen('change queues'),
+    })
     this.#context = {
       database: this.#database,
       results: this.#results,
@@ -371,6 +379,11 @@ export class Celeriac implements AsyncDisposable {
   /** Lists and counts, read from the views. */
   get inspect(): Inspect {
     return this.#inspect
+  }
+
+  /** Pauses, lists, empties and rearranges queues. */
+  get queues(): Queues {
+    return this.#queues
   }
 
   /** Calls back for every fact of a kind, after it is committed; returns the function that takes it back. */

@@ -40,6 +40,13 @@ export type { Workflow, WorkflowCancelled, WorkflowProgress } from './job/workfl
 export type { WorkflowNode, WorkflowTree } from './job/workflow-tree.ts'
 export type { JobLockOptions, Lock, Locked, LockOptions, LockRun, LockVerb } from './lock/lock.ts'
 export { type MigrateOptions, type MigrateReport, migrate, printSql } from './migrate/migrate.ts'
+export type { EditedJob, EditFilter, EditReport, JobEdit } from './queue/edits.ts'
+export type { PauseInfo, QueueInfo } from './queue/info.ts'
+export type { QueueOptions } from './queue/options.ts'
+export type { PauseOptions, PauseTarget } from './queue/pause-target.ts'
+export type { Queues } from './queue/queues.ts'
+export type { RouteAnswer, RouteFunction, RouteMap, RouteOptions, RoutesOption } from './queue/route-steps.ts'
+export type { EditTarget, MoveOptions, NewTime, PurgeOptions } from './queue/verb-options.ts'
 export { currentJob, type JobContext } from './task/current-job.ts'
 export type {
   ConcurrencyLimit,

@@ -246,7 +246,12 @@ begin
       ('lock_list', 'worker', 'select'),
       ('lock_list', 'viewer', 'select'),
       ('queue_overview', 'worker', 'select'),
-      ('queue_overview', 'viewer', 'select'),
+      ('queue_overview', 'viewer_data', 'select'),
+      ('queue_overview', 'viewer', 'select (name, waiting, scheduled, ready, running, oldest_ready_at, workers, slots, held,
+        unserved, paused_at, paused_until)'),
+      ('pause_list', 'worker', 'select'),
+      ('pause_list', 'viewer_data', 'select'),
+      ('pause_list', 'viewer', 'select (kind, name, paused_at, expires_at)'),
       ('worker_overview', 'worker', 'select'),
       ('worker_overview', 'viewer', 'select')
     ) as listed (name, suffix, rights)

@@ -49,6 +49,20 @@ export interface QueueOverviewRow {
   readonly oldest_ready_at: Date | null
   readonly workers: string
   readonly slots: string
+  readonly held: string
+  readonly unserved: boolean
+  readonly paused_at: Date | null
+  readonly paused_until: Date | null
+  readonly pause_reason: string | null
+}
+
+/** A row of `pause_list`. */
+export interface PauseListRow {
+  readonly kind: 'queue' | 'task' | 'label'
+  readonly name: string
+  readonly reason: string | null
+  readonly paused_at: Date
+  readonly expires_at: Date | null
 }
 
 /** A row of `worker_overview`. */
@@ -73,5 +87,6 @@ export interface Views {
   readonly job_list: JobListRow
   readonly attempt_list: AttemptListRow
   readonly queue_overview: QueueOverviewRow
+  readonly pause_list: PauseListRow
   readonly worker_overview: WorkerOverviewRow
 }

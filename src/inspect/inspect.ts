@@ -6,7 +6,14 @@ import type { CompiledQuery, Kysely } from 'kysely'
 import { integer } from '../base/options.ts'
 import type { JobState } from '../db/calls/read-jobs.ts'
 import type { Database } from '../db/database.ts'
-import type { AttemptListRow, JobListRow, QueueOverviewRow, Views, WorkerOverviewRow } from '../db/tables.ts'
+import type {
+  AttemptListRow,
+  JobListRow,
+  PauseListRow,
+  QueueOverviewRow,
+  Views,
+  WorkerOverviewRow,
+} from '../db/tables.ts'
 
 /** Which jobs to list. */
 export interface JobFilter {
@@ -74,7 +81,17 @@ export class Inspect {
   /** Queues with counts of what is not settled. */
   async queues(): Promise<QueueOverviewRow[]> {
     const views = await this.#views()
-    return this.#rows(views.selectFrom('queue_overview').selectAll().orderBy('name').compile())
+    const columns = await this.#columns('queue_overview')
+    const query = views.selectFrom('queue_overview').select(columns.readable).orderBy('name')
+    return columns.completed(await this.#rows(query.compile()))
+  }
+
+  /** What is paused now: queues, tasks and labels. */
+  async pauses(): Promise<PauseListRow[]> {
+    const views = await this.#views()
+    const columns = await this.#columns('pause_list')
+    const query = views.selectFrom('pause_list').select(columns.readable).orderBy('kind').orderBy('name')
+    return columns.completed(await this.#rows(query.compile()))
   }
 
   /** Workers that are alive. */

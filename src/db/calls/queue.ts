@@ -9,19 +9,61 @@ export type PauseOutcome = 'paused' | 'changed'
 /** What `resume` came to; `running`: it was not paused. */
 export type ResumeOutcome = 'resumed' | 'running'
 
+/** Why and for how long; both null for until it is resumed. */
+export interface PauseTerms {
+  readonly reason: string | null
+  readonly forMs: number | null
+  readonly until: Date | null
+}
+
+/** Until when, by the database's clock. */
+function untilText(database: Database, ms: string, until: string): string {
+  return `coalesce("${database.schema}".clock() + ${ms}::double precision * interval '1 millisecond', ${until}::timestamptz)`
+}
+
 /** Pauses a queue, a task or a label; see `sql/functions/queue/pause.sql`. */
 export async function pause(
   database: Database,
   kind: PauseKind,
   name: string,
-  { reason, until }: { readonly reason: string | null; readonly until: Date | null },
+  { reason, forMs, until }: PauseTerms,
 ): Promise<PauseOutcome> {
-  const [row] = await database.call('pause', [kind, name, reason, until])
-  return row?.pause as PauseOutcome
+  const [row] = await database.query({
+    text: `select "${database.schema}".pause($1, $2, $3, ${untilText(database, '$4', '$5')}) as outcome`,
+    values: [kind, name, reason, forMs, until],
+  })
+  return row?.outcome as PauseOutcome
 }
 
 /** Ends a pause; see `sql/functions/queue/resume.sql`. */
 export async function resume(database: Database, kind: PauseKind, name: string): Promise<ResumeOutcome> {
   const [row] = await database.call('resume', [kind, name])
   return row?.resume as ResumeOutcome
+}
+
+/** Holds one key of a limit; see `sql/functions/limit/hold_limit.sql`. */
+export async function holdKey(
+  database: Database,
+  [limit, key]: readonly [limit: string, key: string],
+  { reason, forMs, until }: PauseTerms,
+): Promise<void> {
+  await database.query({
+    text: `select "${database.schema}".hold_limit($1, $2, ${untilText(database, '$3', '$4')}, $5)`,
+    values: [limit, key, forMs, until, reason],
+  })
+}
+
+/** Ends such a hold; returns whether there was one. */
+export async function releaseKey(
+  database: Database,
+  [limit, key]: readonly [limit: string, key: string],
+): Promise<boolean> {
+  const [row] = await database.call('release_limit', [limit, key])
+  return row?.release_limit === true
+}
+
+/** Transactions in which workers claim at this moment; see `sql/functions/queue/find_claiming.sql`. */
+export async function findClaiming(database: Database): Promise<readonly string[]> {
+  const [row] = await database.call('find_claiming', [])
+  return (row?.find_claiming as string[] | null) ?? []
 }
