@@ -316,6 +316,11 @@ export class Celeriac implements AsyncDisposable {
       log: this.#log,
       codec: this.#options.codec,
       limits: this.#limits,
+      queues: {
+        defaultQueue: this.#routes.defaultQueue,
+        declared: [...this.#options.queueSettings.queues.keys()],
+        assertQueue: (queue) => this.#routes.assertQueue(queue),
+      },
       maxResultBytes: this.#options.maxResultBytes,
       middleware: this.#middleware,
       assertReady: () => this.#assertReady(),

@@ -181,6 +181,8 @@ begin
       ('expire_pauses', 'definer', 'worker'),
       ('sweep_unique_keys', 'definer', 'worker'),
       ('next_resume_at', 'plain', 'worker'),
+      ('find_known_queues', 'definer', 'operator worker'),
+      ('serve_queues', 'definer', 'worker'),
       ('find_unknown_tasks', 'definer', 'worker viewer')
     ) as listed (name, mode, roles)
     join pg_namespace as space on space.nspname = 'celeriac'

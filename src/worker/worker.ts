@@ -27,10 +27,12 @@ import { drain } from './drain.ts'
 import { Gate } from './gate.ts'
 import type { GuardEntry, Guarded, GuardedHost, WorkerGuard } from './guard.ts'
 import { Inputs } from './inputs.ts'
+import { KnownQueues } from './known-queues.ts'
 import type { Middleware } from './middleware.ts'
 import { type ResolvedWorkerOptions, resolveWorkerOptions, type WorkerOptions } from './options.ts'
 import { ProgressReports } from './progress-reports.ts'
 import { Pulse } from './pulse.ts'
+import type { AppQueues } from './queue-choice.ts'
 
 /** What a worker needs of its app. */
 export interface WorkerContext {
@@ -51,6 +53,8 @@ export interface WorkerContext {
   readonly limits: LimitsInForce
   /** What canvases that handlers start need of the app. */
   readonly canvas: CanvasBinding
+  /** What the app says of its queues. */
+  readonly queues: AppQueues
   readonly maxResultBytes: number
   readonly middleware: readonly Middleware[]
   /** Refuses to start on a schema that will not do. */
@@ -85,7 +89,7 @@ export class Worker implements AsyncDisposable {
   readonly #undo: (() => void)[] = []
 
   constructor(options: WorkerOptions, context: WorkerContext) {
-    this.#options = resolveWorkerOptions(options)
+    this.#options = resolveWorkerOptions(options, context.queues)
     this.#context = context
     this.#reports = new ProgressReports({
       database: context.work,
@@ -221,6 +225,7 @@ export class Worker implements AsyncDisposable {
       }),
     )
     try {
+      if (this.#cycle.isOpen) await this.#keepUp().first()
       this.#guarded = await this.#context.guard.enter(this.#entry(true), this.#guardedHost())
     } catch (error) {
       this.#undoAll()
@@ -233,9 +238,23 @@ export class Worker implements AsyncDisposable {
     bus.emit('worker:started', {
       workerId: this.id,
       name: this.name,
-      queues: this.#options.queues.map((queue) => queue.name),
+      queues: this.#cycle.queues,
       concurrency: this.#options.concurrency,
     })
+  }
+
+  /** Keeps up with queues that come to fit its patterns. */
+  #keepUp(): KnownQueues {
+    const { work, bus } = this.#context
+    const known = new KnownQueues({
+      database: work,
+      workerId: () => this.#id,
+      served: () => this.#cycle.queues,
+      admit: (names) => void this.#cycle.admit(names),
+      failed: (error) => bus.emit('error', { during: 'looking for queues', error }),
+    })
+    this.#undo.push(() => known.stop())
+    return known
   }
 
   async #stop(timeoutMs: number): Promise<void> {
@@ -282,7 +301,7 @@ export class Worker implements AsyncDisposable {
     return {
       id: this.#id,
       name: this.#options.name,
-      queues: this.#options.queues.map((queue) => queue.name),
+      queues: this.#cycle.queues,
       tasks: this.#context.registry.runnable(),
       concurrency: this.#options.concurrency,
       fresh,
