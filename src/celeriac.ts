@@ -27,18 +27,17 @@ import { Results } from './job/results.ts'
 import { callsOf, type EnqueueContext, makeTask } from './job/task.ts'
 import { Waker } from './job/waker.ts'
 import { Workflow } from './job/workflow.ts'
-import type { Locked, LockOptions, LockRun, LockVerb } from './lock/lock.ts'
-import { Locks, thisProcess } from './lock/locks.ts'
+import { AppLimits, type LimitGrant } from './limit/app-limits.ts'
+import { Declarer } from './limit/declarer.ts'
+import { Limits } from './limit/limits.ts'
 import { assertSchema } from './migrate/check.ts'
 import type { MigrateReport } from './migrate/migrate.ts'
 import { Queues } from './queue/queues.ts'
 import { RouteTable } from './queue/routes.ts'
-import { type JobContext, jobStorage } from './task/current-job.ts'
+import type { JobContext } from './task/current-job.ts'
 import { definitionOf } from './task/define.ts'
 import type { TaskDefinition } from './task/definition.ts'
 import { callDirectly } from './task/direct-call.ts'
-import type { LimitsInForce } from './task/door.ts'
-import { JobControl } from './task/job-control.ts'
 import type { CallOptions, HandlerOptions, TaskOptions } from './task/options.ts'
 import { placeOfCall, Registry } from './task/registry.ts'
 import type { Middleware } from './worker/middleware.ts'
@@ -81,10 +80,9 @@ export class Celeriac implements AsyncDisposable {
   readonly #middleware: Middleware[] = []
   readonly #workers = new Set<Worker>()
   readonly #inspect: Inspect
-  /** Limits that are no task's own; declared ones join as they are declared. */
-  readonly #limits: LimitsInForce = { queues: new Map(), named: new Map(), chosen: new Set() }
-  readonly #locks: Locks
-  readonly #directLock: LockVerb
+  readonly #appLimits: AppLimits
+  readonly #declarer: Declarer
+  readonly #limits: Limits
   #stopEmbedded: (() => Promise<unknown>) | undefined
   #stopped: Promise<void> | undefined
 
@@ -122,13 +120,25 @@ export class Celeriac implements AsyncDisposable {
       lists: this.#inspect,
       assertOpen: () => this.#assertOpen('change queues'),
     })
+    this.#appLimits = new AppLimits(this.#options.queueSettings.limits)
+    this.#declarer = new Declarer({
+      database: this.#work,
+      registry: this.#registry,
+      limits: this.#appLimits,
+      bus: this.#bus,
+    })
+    this.#limits = new Limits({
+      database: this.#database,
+      hasTask: (name) => this.#registry.get(name) !== undefined,
+      hintForTask: (name) => this.#registry.hintFor(name),
+    })
     this.#context = {
       database: this.#database,
       results: this.#results,
       enqueuer: new Enqueuer(this.#database, this.#waker),
       routes: this.#routes,
       codec,
-      limits: this.#limits,
+      limits: this.#appLimits,
       maxArgsBytes,
       joined: (jobId) => joinedValue(this.#database, codec, jobId),
       workflow: (id) => new Workflow(id, this.#context),
@@ -149,15 +159,6 @@ export class Celeriac implements AsyncDisposable {
       retentionMs: this.#options.retentionMs,
     })
     this.#listener.subscribe({ hearing: (hearing) => this.#bus.emit('listen:changed', { hearing }) })
-    this.#locks = new Locks({
-      database: this.#database,
-      work: this.#work,
-      listener: this.#listener,
-      bus: this.#bus,
-    })
-    this.#directLock = this.#locks.verb(thisProcess, () => {
-      throw new JobControl('snooze', null, '')
-    })
     this.#log = new Log(log)
     writeLogLines(this.#bus, this.#log)
   }
@@ -218,8 +219,7 @@ export class Celeriac implements AsyncDisposable {
       })
     }
     const definition = this.#define(name, options, handler, this.task)
-    const direct = (...args: unknown[]): unknown =>
-      callDirectly(definition, args, { database: this.#database, lock: this.#directLock })
+    const direct = (...args: unknown[]): unknown => callDirectly(definition, args, this.#database)
     return canvasTask(
       makeTask(definition, direct as (...args: never[]) => unknown, this.#context),
       this.#canvas,
@@ -310,17 +310,11 @@ export class Celeriac implements AsyncDisposable {
       registry: this.#registry,
       results: this.#results,
       waker: this.#waker,
-      locks: this.#locks,
       canvas: this.#canvas,
       bus: this.#bus,
       log: this.#log,
       codec: this.#options.codec,
-      limits: this.#limits,
-      queues: {
-        defaultQueue: this.#routes.defaultQueue,
-        declared: [...this.#options.queueSettings.queues.keys()],
-        assertQueue: (queue) => this.#routes.assertQueue(queue),
-      },
+      limits: this.#appLimits,
       maxResultBytes: this.#options.maxResultBytes,
       middleware: this.#middleware,
       assertReady: () => this.#assertReady(),
@@ -349,32 +343,6 @@ export class Celeriac implements AsyncDisposable {
     }
   }
 
-  /**
-   * Calls `run` while it alone, of all processes, holds `key`: as `job.lock`, for code that is no job. Within a job it is
-   * the job's.
-   *
-   * @returns what `run` returns; with `onBusy: 'skip'` whether it was skipped, and that value or who holds the key
-   * @throws {CeleriacError} `LOCK_TIMEOUT`, `LOCK_DEADLOCK`, `LOCK_LOST`, `CONNECT_FAILED`
-   * @example await app.lock('reindex', () => reindex(), { timeout: '5s' })
-   */
-  lock<Result>(
-    key: string,
-    run: LockRun<Result>,
-    options: LockOptions & { readonly onBusy: 'skip' },
-  ): Promise<Locked<Result>>
-  lock<Result>(
-    key: string,
-    run: LockRun<Result>,
-    options?: LockOptions & { readonly onBusy?: 'wait' },
-  ): Promise<Result>
-  async lock(key: string, run: LockRun<unknown>, options?: LockOptions): Promise<unknown> {
-    this.#assertOpen('lock a key')
-    const job = jobStorage.getStore()
-    return job === undefined
-      ? this.#locks.lockAs(thisProcess(), key, run, options)
-      : job.lock(key, run, options ?? {})
-  }
-
   /** Installs or updates the schema; see `celeriac migrate`. */
   async migrate(): Promise<MigrateReport> {
     const { migrate } = await import('./migrate/migrate.ts')
@@ -389,6 +357,21 @@ export class Celeriac implements AsyncDisposable {
   /** Pauses, lists, empties and rearranges queues. */
   get queues(): Queues {
     return this.#queues
+  }
+
+  /**
+   * Declares a limit that stands alone: any task may use it by name (`limits: ['openai']`), and all share it.
+   *
+   * @throws {CeleriacError} `LIMIT_NAME`, `LIMIT_EXISTS`, `RATE_INVALID`, `OPTION_…`
+   */
+  limit(name: string, grant: LimitGrant): void {
+    this.#appLimits.declare(name, grant)
+    this.#declarer.joined(null)
+  }
+
+  /** Limits at run time: changed, read, held, and spent outside jobs. */
+  get limits(): Limits {
+    return this.#limits
   }
 
   /** Calls back for every fact of a kind, after it is committed; returns the function that takes it back. */
@@ -424,8 +407,8 @@ export class Celeriac implements AsyncDisposable {
 
   async #stop(): Promise<void> {
     releaseApp(this)
+    this.#declarer.stop()
     await Promise.all([...this.#workers].map((worker) => worker[Symbol.asyncDispose]()))
-    await this.#locks.stop()
     await this.#context.enqueuer.stop()
     await this.#waker.stop()
     await this.#results.stop()
@@ -444,6 +427,7 @@ export class Celeriac implements AsyncDisposable {
     assertTaskName(name)
     const definition = definitionOf(name, options, handler, placeOfCall(callee))
     this.#registry.add(definition)
+    if (handler !== null && definition.options.limits !== null) this.#declarer.joined(name)
     return definition
   }
 
@@ -454,6 +438,7 @@ export class Celeriac implements AsyncDisposable {
   async #assertReady(): Promise<void> {
     this.#assertOpen('start a worker')
     await assertSchema(this.#database)
+    await this.#declarer.start()
   }
 
   async #source(): Promise<DatabaseInput> {

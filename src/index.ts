@@ -33,12 +33,13 @@ export type { TransactionClient } from './db/open-transaction.ts'
 export type { TransactionInput } from './db/transaction.ts'
 export type { EventName, Events } from './event/events.ts'
 export type { JobFilter } from './inspect/inspect.ts'
-export type { EnqueueOutcome, JobHandle, Settled, WaitOptions } from './job/handle.ts'
-export type { JobInfo } from './job/info.ts'
+export type { JobHandle, JobInfo, Settled, WaitOptions } from './job/handle.ts'
 export type { JobState } from './job/state.ts'
 export type { Workflow, WorkflowCancelled, WorkflowProgress } from './job/workflow.ts'
 export type { WorkflowNode, WorkflowTree } from './job/workflow-tree.ts'
-export type { JobLockOptions, Lock, Locked, LockOptions, LockRun, LockVerb } from './lock/lock.ts'
+export type { LimitGrant } from './limit/app-limits.ts'
+export type { LimitChange, LimitInfo, Limits, LimitTarget, Taken } from './limit/limits.ts'
+export { RateLimited, type RateLimitedOptions } from './limit/rate-limited.ts'
 export { type MigrateOptions, type MigrateReport, migrate, printSql } from './migrate/migrate.ts'
 export type { EditedJob, EditFilter, EditReport, JobEdit } from './queue/edits.ts'
 export type { PauseInfo, QueueInfo } from './queue/info.ts'
@@ -49,6 +50,7 @@ export type { RouteAnswer, RouteFunction, RouteMap, RouteOptions, RoutesOption }
 export type { EditTarget, MoveOptions, NewTime, PurgeOptions } from './queue/verb-options.ts'
 export { currentJob, type JobContext } from './task/current-job.ts'
 export type {
+  CallLimit,
   ConcurrencyLimit,
   ConcurrencyOption,
   Fairness,
@@ -57,8 +59,8 @@ export type {
   RateLimit,
   RateOption,
 } from './task/limits.ts'
-export type { CallLimit, CallOptions, ErrorMatcher, TaskOptions } from './task/options.ts'
-export type { Debounce, OnConflict, Throttle, Unique, UniqueKey, UniqueKeyOf } from './task/unique.ts'
+export type { ErrorMatcher } from './task/matchers.ts'
+export type { CallOptions, TaskOptions } from './task/options.ts'
 export type { Middleware } from './worker/middleware.ts'
 export type { WorkerOptions } from './worker/options.ts'
 export type { Worker } from './worker/worker.ts'

@@ -1,5 +1,4 @@
 import { toMs } from '../base/duration.ts'
-import { CeleriacError } from '../base/errors.ts'
 import { encodeArgs } from '../base/json.ts'
 import type { Shapes as CallShapes } from '../job/routes.ts'
 import type { CallOptions } from '../task/options.ts'
@@ -137,9 +136,7 @@ class Shapes {
       shapes = this.#binding.context.routes.shapesOf(this.#binding.definition(task), rest)
       this.#byCall.set(call, shapes)
     }
-    const { unique, text } = typeof shapes === 'function' ? shapes(args) : shapes
-    if (unique !== null) throw notUnique(unique.option, task)
-    return text
+    return (typeof shapes === 'function' ? shapes(args) : shapes).text
   }
 
   #add(text: string): ShapeEntry {
@@ -148,14 +145,6 @@ class Shapes {
     this.#byText.set(text, entry)
     return entry
   }
-}
-
-/** What waits for a unique job might wait for one of another canvas, or of none. */
-function notUnique(option: string, task: string): CeleriacError<'OPTION_INVALID'> {
-  return new CeleriacError('OPTION_INVALID', {
-    option,
-    problem: `cannot hold for "${task}" in a canvas; enqueue the task by itself, or give ${option}: null`,
-  })
 }
 
 /** The shape of a join: nothing runs it, so it needs little. */

@@ -82,6 +82,29 @@ export interface WorkerOverviewRow {
   readonly stats: unknown
 }
 
+/** A row of `limit_list`; counts come as the driver reads bigint: as text. */
+export interface LimitListRow {
+  readonly name: string
+  readonly key: string | null
+  readonly condition: 'open' | 'spent' | 'full' | 'held'
+  readonly concurrency: number | null
+  readonly rate_limit: number | null
+  readonly rate_per_ms: number | null
+  readonly rate_burst: number | null
+  readonly running: string
+  readonly holder_ids: readonly string[]
+  readonly started: number
+  readonly waiting_lanes: string
+  /** `Infinity` while it is held until somebody releases it. */
+  readonly next_start_at: Date | number | null
+  readonly held_until: Date | number | null
+  readonly hold_reason: string | null
+  readonly declared: unknown
+  readonly chosen: unknown
+  readonly declared_at: Date | null
+  readonly chosen_at: Date | null
+}
+
 /** The views that may be read. */
 export interface Views {
   readonly job_list: JobListRow
@@ -89,4 +112,5 @@ export interface Views {
   readonly queue_overview: QueueOverviewRow
   readonly pause_list: PauseListRow
   readonly worker_overview: WorkerOverviewRow
+  readonly limit_list: LimitListRow
 }

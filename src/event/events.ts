@@ -32,6 +32,12 @@ export interface Events {
   /** Its handler let another canvas take its place; it settles as that does. */
   'job:replaced': JobFacts & { readonly durationMs: number }
   'job:snoozed': JobFacts & { readonly delayMs: number }
+  /** Its handler met a limit that somebody else sets: the job goes back uncharged, and the limits are held. */
+  'job:limited': JobFacts & {
+    readonly delayMs: number
+    readonly limits: readonly string[]
+    readonly reason: string
+  }
   'job:cancelled': JobFacts & { readonly reason: string }
   /** Given back before it began, or (`begun`) by a worker that stops while its handler still ran. */
   'job:released': JobFacts & { readonly begun: boolean }
@@ -76,10 +82,8 @@ export interface Events {
   }
   /** Due jobs wait for tasks that no worker of their queue has registered. */
   'tasks:unknown': { readonly tasks: readonly { readonly task: string; readonly jobs: number }[] }
-  /** A lock was lost while the function under it ran: its session ended, or its lease was not renewed in time. */
-  'lock:lost': { readonly key: string; readonly fence: number; readonly jobId: string | null }
-  /** Sessions do not last here (a transaction pooler): locks are leases, which outlive a dead process. Set `directUrl`. */
-  'lock:leased': { readonly leaseMs: number }
+  /** Tasks use limits that nobody has declared or set: these limit nothing. */
+  'limits:unknown': { readonly limits: readonly string[] }
   /** Whether notifications arrive; while they do not, workers look more often. */
   'listen:changed': { readonly hearing: boolean }
   /** Something went wrong that is nobody's answer; it will be tried again. */

@@ -2,11 +2,13 @@ import { CeleriacError } from '../base/errors.ts'
 import { assertQueueName } from '../base/names.ts'
 import { type Check, flag, integer, refuseUnknown, text } from '../base/options.ts'
 import { preview } from '../base/text.ts'
+import type { LimitOptions, ResolvedLimit } from '../task/limits.ts'
 import { JOB_DEFAULTS } from '../task/options.ts'
+import { ownLimits } from '../task/read-limits.ts'
 import { compileRoutes, type RouteStep, type RoutesOption } from './route-steps.ts'
 
-/** What an app says of one of its queues. */
-export interface QueueOptions {
+/** What an app says of one of its queues. Its limits hold for all jobs that stand in it, whatever their task. */
+export interface QueueOptions extends LimitOptions<unknown[]> {
   /** What it is for, for people. */
   readonly description?: string
   /** Priority of its jobs where neither call, task nor route say one; an integer from -32768 to 32767. @defaultValue 0 */
@@ -34,21 +36,35 @@ export interface ResolvedQueueSettings {
   readonly queues: ReadonlyMap<string, QueueOptions>
   readonly strictQueues: boolean
   readonly routes: readonly RouteStep[]
+  /** Limits of queues that have some, by queue. */
+  readonly limits: ReadonlyMap<string, readonly ResolvedLimit[]>
 }
 
 /** Names of these options. */
 export const QUEUE_SETTINGS = ['defaultQueue', 'queues', 'strictQueues', 'routes'] as const
 
-const QUEUE_KEYS = ['description', 'priority']
+const QUEUE_KEYS = ['description', 'priority', 'concurrency', 'rateLimit']
 
 /** Reads them; each problem goes to `check`. */
 export function resolveQueueSettings(given: QueueSettings, check: Check): ResolvedQueueSettings {
+  const queues = check(() => readQueues(given.queues ?? {}), new Map<string, QueueOptions>())
   return {
     defaultQueue: check(() => assertQueueName(given.defaultQueue ?? JOB_DEFAULTS.queue), ''),
-    queues: check(() => readQueues(given.queues ?? {}), new Map()),
+    queues,
     strictQueues: check(() => flag(given.strictQueues ?? false, 'strictQueues'), false),
     routes: check(() => (given.routes === undefined ? [] : compileRoutes(given.routes)), []),
+    limits: limitsOf(queues, check),
   }
+}
+
+function limitsOf(
+  queues: ReadonlyMap<string, QueueOptions>,
+  check: Check,
+): ReadonlyMap<string, readonly ResolvedLimit[]> {
+  const limits = [...queues].map(
+    ([name, options]) => [name, ownLimits(options, `queue:${name}`, check, `queues.${name}.`)] as const,
+  )
+  return new Map(limits.filter(([, own]) => own.length > 0))
 }
 
 function readQueues(queues: Readonly<Record<string, QueueOptions>>): ReadonlyMap<string, QueueOptions> {

@@ -84,6 +84,15 @@ export interface TaskLimits {
   readonly fairness: ResolvedFairness | null
 }
 
+/** The use of a limit that stands alone, by one call. */
+export interface CallLimit {
+  readonly name: string
+  /** Which key's share of the limit; left out, the one for all. */
+  readonly key?: string
+  /** How much of the limit the job takes. @defaultValue 1 */
+  readonly cost?: number
+}
+
 /** Limits of one call, read and checked: they stand in the row, since nobody can ask the call again. */
 export interface CallLimits {
   readonly limits?: readonly (readonly [name: string, key: string, units: number])[]

@@ -19,10 +19,10 @@ import {
   oneOf,
   refuseUnknown,
 } from '../base/options.ts'
-import { preview } from '../base/text.ts'
 import type { TransactionInput } from '../db/transaction.ts'
 import { limitsOfCall } from './call-limits.ts'
 import type {
+  CallLimit,
   CallLimits,
   ConcurrencyOption,
   Fairness,
@@ -31,18 +31,8 @@ import type {
   RateOption,
   TaskLimits,
 } from './limits.ts'
+import { type ErrorMatcher, matchers } from './matchers.ts'
 import { LIMIT_KEYS, limitsOfTask } from './read-limits.ts'
-import {
-  type ResolvedUnique,
-  UNIQUE_KEYS,
-  type UniqueKey,
-  type UniqueKeyOf,
-  type UniqueOptions,
-  uniqueOf,
-} from './unique.ts'
-
-/** An error class, or a function that tells. */
-export type ErrorMatcher = (new (...args: never[]) => Error) | ((error: Error) => boolean)
 
 /** Options that may be set on a task and on a single call of it. */
 export interface JobOptions {
@@ -71,7 +61,7 @@ export interface JobOptions {
 }
 
 /** Options of one call, given by `task.with(options)`. */
-export interface CallOptions extends JobOptions, UniqueOptions<UniqueKey> {
+export interface CallOptions extends JobOptions {
   /** Begin at this instant. Not together with `delay`. */
   readonly runAt?: Date | string | number
   /** Delays between attempts; a function belongs on the task, since it cannot be stored. */
@@ -86,19 +76,8 @@ export interface CallOptions extends JobOptions, UniqueOptions<UniqueKey> {
   readonly fairness?: string | { readonly key: string; readonly weight?: number }
 }
 
-/** The use of a limit that stands alone, by one call. */
-export interface CallLimit {
-  readonly name: string
-  /** Which key's share of the limit; left out, the one for all. */
-  readonly key?: string
-  /** How much of the limit the job takes. @defaultValue 1 */
-  readonly cost?: number
-}
-
 /** Options of a task, given where it is defined; several tasks may share them. */
-export interface TaskOptions<Args extends readonly unknown[] = unknown[]>
-  extends JobOptions,
-    UniqueOptions<UniqueKeyOf<Args>> {
+export interface TaskOptions<Args extends readonly unknown[] = unknown[]> extends JobOptions {
   /** Delays between attempts. @defaultValue exponential({ base: '1s', factor: 2, max: '10m', jitter: true }) */
   readonly backoff?: Backoff
   /** Only these errors are retried; any other fails the job. Left out: every error is. */
@@ -173,8 +152,6 @@ export interface ResolvedJobOptions {
   readonly labels: Readonly<Record<string, string>> | null
   /** Limits that this call adds. */
   readonly callLimits: CallLimits | null
-  /** What makes jobs unique; null for nothing. */
-  readonly unique: ResolvedUnique | null
 }
 
 export const JOB_DEFAULTS = {
@@ -202,7 +179,6 @@ const JOB_KEYS = [
   'atMostOnce',
   'labels',
   'backoff',
-  ...UNIQUE_KEYS,
 ] as const
 const TASK_KEYS = [
   ...JOB_KEYS,
@@ -306,7 +282,6 @@ function resolveJobOptions(
       read('labels', null, (value) => labels(value)),
     ),
     callLimits: null,
-    unique: uniqueOf(options, task?.unique ?? null, check),
   }
   check(() => assertLimits(resolved), undefined)
   return resolved
@@ -331,21 +306,4 @@ function mergeLabels(
   call: Readonly<Record<string, string>> | null,
 ): Readonly<Record<string, string>> | null {
   return task === null || call === null ? (call ?? task) : { ...task, ...call }
-}
-
-function matchers(value: unknown, option: string): readonly ErrorMatcher[] {
-  const list: readonly unknown[] | null = Array.isArray(value) ? value : null
-  if (list?.every((entry) => typeof entry === 'function')) return list as readonly ErrorMatcher[]
-  throw new CeleriacError('OPTION_INVALID', {
-    option,
-    problem: `must be a list of error classes or functions; got ${preview(value)}`,
-  })
-}
-
-/** Whether one of the matchers knows the error: as its class, or by saying so. */
-export function matches(list: readonly ErrorMatcher[], error: unknown): boolean {
-  return list.some((matcher) => {
-    if (matcher === Error || matcher.prototype instanceof Error) return error instanceof matcher
-    return error instanceof Error && (matcher as (error: Error) => boolean)(error) === true
-  })
 }

@@ -39,15 +39,24 @@ export function limitsOfTask(options: object, task: string, check: Check): TaskL
   }
 }
 
-/** Reads what limits a task or a queue as a whole: `concurrency` and `rateLimit`. */
-export function ownLimits(options: object, owner: string, check: Check): readonly ResolvedLimit[] {
+/**
+ * Reads what limits a task or a queue as a whole: `concurrency` and `rateLimit`.
+ *
+ * @param prefix - what goes before the names of the options in messages
+ */
+export function ownLimits(
+  options: object,
+  owner: string,
+  check: Check,
+  prefix = '',
+): readonly ResolvedLimit[] {
   const all = (
     option: 'rateLimit' | 'concurrency',
     kind: string,
     read: (value: unknown, option: string) => Partial<LimitSettings>,
   ) =>
     listOf(Reflect.get(options, option)).flatMap((value, index, list) => {
-      const place = list.length === 1 ? option : `${option}[${index}]`
+      const place = `${prefix}${option}${list.length === 1 ? '' : `[${index}]`}`
       const name = index === 0 ? `${owner}/${kind}` : `${owner}/${kind}/${index + 1}`
       return check(() => [{ name, settings: read(value, place), ...keyed(value, place) }], [])
     })

@@ -5,6 +5,8 @@ import type { TaskDefinition } from './definition.ts'
 /** The tasks of an app, by name. A Map: names such as `constructor` are only names. */
 export class Registry {
   readonly #tasks = new Map<string, TaskDefinition>()
+  /** Names of tasks that workers are not to run yet. */
+  readonly #withheld = new Set<string>()
   #runnable: readonly string[] | null = null
 
   /** @throws {CeleriacError} `TASK_EXISTS` when the name is taken by another definition with a handler. */
@@ -24,8 +26,26 @@ export class Registry {
 
   /** Names of the tasks this process can run. */
   runnable(): readonly string[] {
-    this.#runnable ??= [...this.#tasks.values()].filter((task) => task.run !== null).map((task) => task.name)
+    this.#runnable ??= [...this.#tasks.values()]
+      .filter((task) => task.run !== null && !this.#withheld.has(task.name))
+      .map((task) => task.name)
     return this.#runnable
+  }
+
+  /** Keeps a task from workers until it is released. */
+  withhold(name: string): void {
+    this.#withheld.add(name)
+    this.#runnable = null
+  }
+
+  release(name: string): void {
+    this.#withheld.delete(name)
+    this.#runnable = null
+  }
+
+  /** Every task that is defined or declared here. */
+  definitions(): readonly TaskDefinition[] {
+    return [...this.#tasks.values()]
   }
 
   names(): readonly string[] {

@@ -60,6 +60,14 @@ function announce(bus: Pick<Bus, 'wanted' | 'emit'>, attempt: Attempt, outcome: 
     case 'snoozed':
       bus.emit('job:snoozed', { ...factsOf(attempt), delayMs: outcome.delayMs })
       return outcome.delayMs
+    case 'limited':
+      bus.emit('job:limited', {
+        ...factsOf(attempt),
+        delayMs: outcome.delayMs,
+        limits: outcome.hold.map(([name, key]) => (key === '' ? name : `${name} ${key}`)),
+        reason: outcome.reason,
+      })
+      return outcome.delayMs
     case 'cancelled':
       bus.emit('job:cancelled', { ...factsOf(attempt), reason: outcome.reason })
       return null

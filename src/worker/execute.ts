@@ -4,6 +4,7 @@ import { CeleriacError, isCeleriacError, JobCancelledError } from '../base/error
 import { type Codec, decodeArgs } from '../base/json.ts'
 import { serialiseThrown } from '../base/thrown.ts'
 import { jobStorage } from '../task/current-job.ts'
+import type { Door } from '../task/door.ts'
 import { issuesText, validateArgs } from '../task/schema.ts'
 import type { Attempt } from './attempt.ts'
 import type { Completion } from './completion.ts'
@@ -163,6 +164,8 @@ export function failure(attempt: Attempt, thrown: unknown): OutcomeToSettle {
   const cause = isCeleriacError(reason, 'SOFT_TIME_LIMIT') && isAbortError(thrown) ? reason : thrown
   return outcomeOf(cause, {
     jobId: attempt.id,
+    task: attempt.task,
+    door: (attempt.rowOptions?.door as Door | undefined) ?? null,
     charged: attempt.charged,
     maxAttempts: attempt.maxAttempts,
     backoff: backoffOf(attempt),

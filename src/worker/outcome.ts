@@ -3,7 +3,9 @@ import { CeleriacError, isCeleriacError } from '../base/errors.ts'
 import { restoreError, type StoredError, serialiseThrown } from '../base/thrown.ts'
 import type { Door } from '../task/door.ts'
 import { JobControl } from '../task/job-control.ts'
-import { matches, type ResolvedTaskOptions } from '../task/options.ts'
+import { matches } from '../task/matchers.ts'
+import type { ResolvedTaskOptions } from '../task/options.ts'
+import { type LimitMet, limitMet } from './limited.ts'
 
 /** How an attempt ended, as a value; each kind is one case of `settle_jobs`. */
 export type Outcome =
@@ -25,6 +27,13 @@ export type Outcome =
       readonly expected: boolean
     }
   | { readonly kind: 'snoozed'; readonly delayMs: number }
+  /** As snoozed; and nothing starts under these limits meanwhile. */
+  | {
+      readonly kind: 'limited'
+      readonly delayMs: number
+      readonly reason: string
+      readonly hold: LimitMet['hold']
+    }
   | { readonly kind: 'discarded'; readonly error: StoredError; readonly thrown: unknown }
   | { readonly kind: 'cancelled'; readonly reason: string }
   | { readonly kind: 'released' }
@@ -39,6 +48,9 @@ export type OutcomeToSettle = Exclude<Outcome, { readonly kind: 'settled' }>
 /** What deciding about a failure needs to know of the attempt. */
 export interface FailedAttempt {
   readonly jobId: string
+  readonly task: string
+  /** What it has passed; null where nothing limits it. */
+  readonly door: Door | null
   /** Number of the attempt among those that are charged. */
   readonly charged: number
   readonly maxAttempts: number
@@ -49,6 +61,9 @@ export interface FailedAttempt {
 /** Turns whatever a handler threw into an outcome. Whether attempts are left is for SQL to say. */
 export function outcomeOf(thrown: unknown, attempt: FailedAttempt): OutcomeToSettle {
   if (thrown instanceof JobControl) return outcomeOfControl(thrown, attempt)
+  const limit = limitMet(thrown, attempt.task, attempt.door)
+  if (limit !== null)
+    return { kind: 'limited', delayMs: limit.waitMs, reason: limit.reason, hold: limit.hold }
   return {
     kind: 'errored',
     error: serialiseThrown(thrown),
@@ -114,6 +129,8 @@ const FINAL_CODES = new Set([
   'INPUT_MISSING',
   'INPUT_SIZE',
   'REPLACED_TOO_OFTEN',
+  'LIMIT_KEY',
+  'LIMIT_COST',
 ])
 
 function isFinal(thrown: unknown, options: ResolvedTaskOptions): boolean {

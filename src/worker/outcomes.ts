@@ -63,6 +63,10 @@ function otherOf(attempt: Attempt, outcome: OutcomeToSettle): OtherOutcome {
       return { id, token, kind: 'errored', error: outcome.error, delayMs: outcome.delayMs }
     case 'snoozed':
       return { id, token, kind: 'snoozed', delayMs: outcome.delayMs }
+    case 'limited': {
+      const { delayMs, reason, hold } = outcome
+      return { id, token, kind: 'limited', delayMs, reason, hold }
+    }
     case 'discarded':
       return { id, token, kind: 'discarded', error: outcome.error }
     case 'cancelled':

@@ -16,7 +16,7 @@ as $$
 begin
   with spent as materialized (
     select bucket.id::bigint as id, sum(unit.units)::integer as units,
-      array_agg((one ->> 0)::uuid) as jobs, string_agg(repeat((one ->> 0) || ',', unit.units), '') as holders
+      array_agg((one ->> 0)::uuid) as jobs, string_agg(repeat((one ->> 0) || ',', least(unit.units, 10001)), '') as holders
     from jsonb_array_elements(p_taken) as one
     cross join lateral jsonb_array_elements(one -> 3) with ordinality as bucket (id, place)
     cross join lateral (select coalesce((one -> 4 -> (bucket.place - 1)::integer)::integer, 1) as units) as unit
