@@ -30,14 +30,17 @@ import { Workflow } from './job/workflow.ts'
 import { AppLimits, type LimitGrant } from './limit/app-limits.ts'
 import { Declarer } from './limit/declarer.ts'
 import { Limits } from './limit/limits.ts'
+import type { Locked, LockOptions, LockRun, LockVerb } from './lock/lock.ts'
+import { Locks, thisProcess } from './lock/locks.ts'
 import { assertSchema } from './migrate/check.ts'
 import type { MigrateReport } from './migrate/migrate.ts'
 import { Queues } from './queue/queues.ts'
 import { RouteTable } from './queue/routes.ts'
-import type { JobContext } from './task/current-job.ts'
+import { type JobContext, jobStorage } from './task/current-job.ts'
 import { definitionOf } from './task/define.ts'
 import type { TaskDefinition } from './task/definition.ts'
 import { callDirectly } from './task/direct-call.ts'
+import { JobControl } from './task/job-control.ts'
 import type { CallOptions, HandlerOptions, TaskOptions } from './task/options.ts'
 import { placeOfCall, Registry } from './task/registry.ts'
 import type { Middleware } from './worker/middleware.ts'
@@ -80,6 +83,8 @@ export class Celeriac implements AsyncDisposable {
   readonly #middleware: Middleware[] = []
   readonly #workers = new Set<Worker>()
   readonly #inspect: Inspect
+  readonly #locks: Locks
+  readonly #directLock: LockVerb
   readonly #appLimits: AppLimits
   readonly #declarer: Declarer
   readonly #limits: Limits
@@ -159,6 +164,15 @@ export class Celeriac implements AsyncDisposable {
       retentionMs: this.#options.retentionMs,
     })
     this.#listener.subscribe({ hearing: (hearing) => this.#bus.emit('listen:changed', { hearing }) })
+    this.#locks = new Locks({
+      database: this.#database,
+      work: this.#work,
+      listener: this.#listener,
+      bus: this.#bus,
+    })
+    this.#directLock = this.#locks.verb(thisProcess, () => {
+      throw new JobControl('snooze', null, '')
+    })
     this.#log = new Log(log)
     writeLogLines(this.#bus, this.#log)
   }
@@ -219,7 +233,8 @@ export class Celeriac implements AsyncDisposable {
       })
     }
     const definition = this.#define(name, options, handler, this.task)
-    const direct = (...args: unknown[]): unknown => callDirectly(definition, args, this.#database)
+    const direct = (...args: unknown[]): unknown =>
+      callDirectly(definition, args, { database: this.#database, lock: this.#directLock })
     return canvasTask(
       makeTask(definition, direct as (...args: never[]) => unknown, this.#context),
       this.#canvas,
@@ -310,10 +325,16 @@ export class Celeriac implements AsyncDisposable {
       registry: this.#registry,
       results: this.#results,
       waker: this.#waker,
+      locks: this.#locks,
       canvas: this.#canvas,
       bus: this.#bus,
       log: this.#log,
       codec: this.#options.codec,
+      queues: {
+        defaultQueue: this.#routes.defaultQueue,
+        declared: [...this.#options.queueSettings.queues.keys()],
+        assertQueue: (queue) => this.#routes.assertQueue(queue),
+      },
       limits: this.#appLimits,
       maxResultBytes: this.#options.maxResultBytes,
       middleware: this.#middleware,
@@ -341,6 +362,32 @@ export class Celeriac implements AsyncDisposable {
     } finally {
       this.#workers.delete(worker)
     }
+  }
+
+  /**
+   * Calls `run` while it alone, of all processes, holds `key`: as `job.lock`, for code that is no job. Within a job it is
+   * the job's.
+   *
+   * @returns what `run` returns; with `onBusy: 'skip'` whether it was skipped, and that value or who holds the key
+   * @throws {CeleriacError} `LOCK_TIMEOUT`, `LOCK_DEADLOCK`, `LOCK_LOST`, `CONNECT_FAILED`
+   * @example await app.lock('reindex', () => reindex(), { timeout: '5s' })
+   */
+  lock<Result>(
+    key: string,
+    run: LockRun<Result>,
+    options: LockOptions & { readonly onBusy: 'skip' },
+  ): Promise<Locked<Result>>
+  lock<Result>(
+    key: string,
+    run: LockRun<Result>,
+    options?: LockOptions & { readonly onBusy?: 'wait' },
+  ): Promise<Result>
+  async lock(key: string, run: LockRun<unknown>, options?: LockOptions): Promise<unknown> {
+    this.#assertOpen('lock a key')
+    const job = jobStorage.getStore()
+    return job === undefined
+      ? this.#locks.lockAs(thisProcess(), key, run, options)
+      : job.lock(key, run, options ?? {})
   }
 
   /** Installs or updates the schema; see `celeriac migrate`. */
@@ -409,6 +456,7 @@ export class Celeriac implements AsyncDisposable {
     releaseApp(this)
     this.#declarer.stop()
     await Promise.all([...this.#workers].map((worker) => worker[Symbol.asyncDispose]()))
+    await this.#locks.stop()
     await this.#context.enqueuer.stop()
     await this.#waker.stop()
     await this.#results.stop()

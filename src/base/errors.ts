@@ -162,6 +162,23 @@ export const ERRORS = {
   },
   LIMIT_UNKNOWN: { sqlstate: 'ZC012', message: 'no limit "{limit}"; {hint}' },
 
+  // unique jobs
+  UNIQUE_CONFLICT: {
+    sqlstate: 'ZC020',
+    message:
+      'the key "{key}" of "{task}" belongs to job {jobId}, {differing}; with onConflict: "keep" the call gives that job instead',
+  },
+  UNIQUE_APART: {
+    sqlstate: 'ZC021',
+    message:
+      'job {jobId} runs with the key "{key}" of "{task}" and was enqueued without onConflict: "replace" or "rerun", so no other can be made to follow it; give all calls with this key the same onConflict',
+  },
+  UNIQUE_BUSY: {
+    sqlstate: 'ZC022',
+    message:
+      'the key {key} of "{task}" was taken by a transaction that has not ended within {patience}; end that one, or enqueue again',
+  },
+
   // transactions
   TX_POOL: {
     sqlstate: null,
@@ -241,6 +258,22 @@ export const ERRORS = {
   },
   WORKER_STATE: { sqlstate: null, message: 'the worker is {state}; {remedy}' },
   APP_CLOSED: { sqlstate: null, message: 'this app is stopped; make a new Celeriac to {action}' },
+
+  // locks
+  LOCK_TIMEOUT: {
+    sqlstate: null,
+    message:
+      "lock \"{key}\" was not free within {timeout}: {holder}; wait longer (timeout), or use onBusy: 'skip' or 'retry'",
+  },
+  LOCK_LOST: {
+    sqlstate: 'ZC030',
+    message: 'lock "{key}" is no longer held with fence {fence}: somebody else may hold it by now',
+  },
+  LOCK_DEADLOCK: {
+    sqlstate: null,
+    message:
+      'waiting for lock "{key}" would never end: {holder} holds it and waits for "{held}", which is held here; take locks in one order everywhere',
+  },
 
   // the command line
   CLI_USAGE: { sqlstate: null, message: '{problem}' },

@@ -1,4 +1,5 @@
 import { toMs } from '../base/duration.ts'
+import { CeleriacError } from '../base/errors.ts'
 import { encodeArgs } from '../base/json.ts'
 import type { Shapes as CallShapes } from '../job/routes.ts'
 import type { CallOptions } from '../task/options.ts'
@@ -136,7 +137,9 @@ class Shapes {
       shapes = this.#binding.context.routes.shapesOf(this.#binding.definition(task), rest)
       this.#byCall.set(call, shapes)
     }
-    return (typeof shapes === 'function' ? shapes(args) : shapes).text
+    const { unique, text } = typeof shapes === 'function' ? shapes(args) : shapes
+    if (unique !== null) throw notUnique(unique.option, task)
+    return text
   }
 
   #add(text: string): ShapeEntry {
@@ -145,6 +148,14 @@ class Shapes {
     this.#byText.set(text, entry)
     return entry
   }
+}
+
+/** What waits for a unique job might wait for one of another canvas, or of none. */
+function notUnique(option: string, task: string): CeleriacError<'OPTION_INVALID'> {
+  return new CeleriacError('OPTION_INVALID', {
+    option,
+    problem: `cannot hold for "${task}" in a canvas; enqueue the task by itself, or give ${option}: null`,
+  })
 }
 
 /** The shape of a join: nothing runs it, so it needs little. */

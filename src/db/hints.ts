@@ -9,6 +9,7 @@ import type { Database } from './database.ts'
  *   p <id>           this job reported progress                         src: report_progress
  *   c <id> <reason>  this running job is asked to be cancelled          src: cancel_jobs
  *   k <id> …         these jobs were taken away from their workers      src: kill_jobs
+ *   u <id>           a lock that others wait for is free                src: release_lock
  *   l <id>           this worker leads maintenance                      src: run_round
  *   v                the settings have changed                           src: touch_settings
  *   t <word>         a listener's question whether it hears itself
@@ -21,6 +22,8 @@ export interface Hints {
   kill: (jobIds: readonly string[]) => void
   /** Something was changed at run time that workers act upon. */
   settings: () => void
+  /** @param id - the advisory lock that stands for its key */
+  unlocked: (id: string) => void
   /** Whether notifications arrive; while they do not, somebody has to look oftener. */
   hearing: (hears: boolean) => void
 }
@@ -46,6 +49,9 @@ export function dispatch(payload: string, everybody: Iterable<Partial<Hints>>): 
       return
     case 'c ':
       for (const hints of everybody) hints.cancel?.(body.slice(0, 36), body.slice(37))
+      return
+    case 'u ':
+      for (const hints of everybody) hints.unlocked?.(body)
       return
     case 'k ':
       for (const hints of everybody) hints.kill?.(body.split(' '))

@@ -13,6 +13,8 @@ export interface Pooler {
 
 const DIRECT: Pooler = { kind: 'none', prepares: true }
 const WAIT_MS = 1_000
+/** Without the second connection a pooler that lends by transaction looks like one that lends for good: it gets its time. */
+const SECOND_WAIT_MS = 4_000
 const UNDEFINED_STATEMENT = '26000'
 
 /**
@@ -31,11 +33,15 @@ export async function detectPooler(config: pg.PoolConfig): Promise<Pooler> {
     const before = await probe()
     // A pooler invents the key by which a session is cancelled.
     if (keyOf(first) === before.pid) return DIRECT
-    const second = await inTime(openClient(config, { role: 'probe' }), (client) => {
-      open.add(client)
-      if (over) close(client)
-    })
-    const theirs = second === null ? null : await inTime(occupy(second))
+    const second = await inTime(
+      openClient(config, { role: 'probe' }),
+      (client) => {
+        open.add(client)
+        if (over) close(client)
+      },
+      SECOND_WAIT_MS,
+    )
+    const theirs = second === null ? null : await inTime(occupy(second), undefined, SECOND_WAIT_MS)
     if (theirs === 'refused') return { kind: 'statement', prepares: false }
     const after = await inTime(probe())
     if (after === null) return { kind: 'transaction', prepares: false }
@@ -88,10 +94,14 @@ async function occupy(client: pg.Client): Promise<number | 'refused'> {
 }
 
 /** Null when it takes too long; what comes later is given to `late`. */
-async function inTime<Value>(work: Promise<Value>, came?: (value: Value) => void): Promise<Value | null> {
+async function inTime<Value>(
+  work: Promise<Value>,
+  came?: (value: Value) => void,
+  waitMs: number = WAIT_MS,
+): Promise<Value | null> {
   let timer: NodeJS.Timeout | undefined
   const waited = new Promise<null>((resolve) => {
-    timer = setTimeout(resolve, WAIT_MS, null)
+    timer = setTimeout(resolve, waitMs, null)
   })
   const done = work.then((value) => {
     came?.(value)

@@ -82,6 +82,10 @@ export interface Events {
   }
   /** Due jobs wait for tasks that no worker of their queue has registered. */
   'tasks:unknown': { readonly tasks: readonly { readonly task: string; readonly jobs: number }[] }
+  /** A lock was lost while the function under it ran: its session ended, or its lease was not renewed in time. */
+  'lock:lost': { readonly key: string; readonly fence: number; readonly jobId: string | null }
+  /** Sessions do not last here (a transaction pooler): locks are leases, which outlive a dead process. Set `directUrl`. */
+  'lock:leased': { readonly leaseMs: number }
   /** Tasks use limits that nobody has declared or set: these limit nothing. */
   'limits:unknown': { readonly limits: readonly string[] }
   /** Whether notifications arrive; while they do not, workers look more often. */

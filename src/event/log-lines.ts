@@ -44,6 +44,12 @@ export function writeLogLines(bus: Bus, log: Log): void {
   on('connection:leaked', 'warn', 'a connection came back to the pool that could not be used again')
   on('worker:rescued', 'warn', 'jobs rescued from a dead worker')
   on('tasks:unknown', 'warn', 'due jobs wait for tasks that no worker has registered')
+  on('lock:lost', 'warn', 'lock lost while the function under it ran; somebody else may hold it')
+  on(
+    'lock:leased',
+    'warn',
+    'locks are leases here, since sessions do not last: a dead process keeps its locks until they expire; set directUrl',
+  )
   on('limits:unknown', 'warn', 'tasks use limits that nobody has declared or set: these limit nothing')
   on('job:limited', 'info', 'job limited by somebody else; its limits are held')
   on('job:lost', 'warn', 'job lost: another worker holds it, or it is gone')

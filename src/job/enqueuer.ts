@@ -7,6 +7,7 @@ import { faultOf } from '../db/fault.ts'
 import { callerTransaction } from '../db/transaction.ts'
 import { Inserter, type NewJob } from './inserter.ts'
 import { Outage } from './outage.ts'
+import { UniqueInserter, type UniqueJob, type UniqueResult } from './unique-inserter.ts'
 import type { Waker } from './waker.ts'
 
 interface Caller {
@@ -38,10 +39,11 @@ const MOST_CHARACTERS = 8_000_000
 export class Enqueuer {
   readonly #database: Database
   readonly #inserter: Inserter
+  readonly #unique: UniqueInserter
   readonly #waker: Waker
   #waiting: Caller[] = []
   #flights = 0
-  /** Canvases that are being inserted. */
+  /** Canvases and unique jobs that are being inserted. */
   #starting = 0
   #scheduled = false
   readonly #landed: (() => void)[] = []
@@ -49,6 +51,7 @@ export class Enqueuer {
   constructor(database: Database, waker: Waker) {
     this.#database = database
     this.#inserter = new Inserter(database, waker)
+    this.#unique = new UniqueInserter(database, waker)
     this.#waker = waker
   }
 
@@ -92,6 +95,16 @@ export class Enqueuer {
   }
 
   /**
+   * Enqueues jobs with keys: all of them or none.
+   *
+   * @param tx - the caller's transaction; left out: none
+   */
+  enqueueUnique(jobs: readonly UniqueJob[], tx?: unknown): Promise<UniqueResult[]> {
+    if (tx !== undefined) return this.#unique.insertIn(tx, jobs)
+    return this.#counted(() => this.#unique.insert(jobs))
+  }
+
+  /**
    * Inserts a canvas, all of it in one statement. One whose answer is lost is sent again: by its id the server knows whether
    * it is there.
    *
@@ -105,26 +118,7 @@ export class Enqueuer {
       else onceEnded(() => this.#waker.wake(queues, BigInt(started.earliestUs)))
       return
     }
-    const outage = new Outage(this.#database, performance.now())
-    let doubt = false
-    this.#starting += 1
-    try {
-      for (;;) {
-        try {
-          this.#waker.enqueued(queues, await startWorkflow(this.#database, text))
-          return
-        } catch (error) {
-          doubt ||= isOutcomeUnknown(error)
-          if (await outage.passed(error)) continue
-          if (!doubt || faultOf(error) === 'content') throw error
-          const reason = error instanceof Error ? error.message : String(error)
-          throw new CeleriacError('ENQUEUE_UNKNOWN', { jobs: `canvas ${id}`, reason }, { cause: error })
-        }
-      }
-    } finally {
-      this.#starting -= 1
-      for (const resolve of this.#landed.splice(0)) resolve()
-    }
+    await this.#counted(() => this.#insertWorkflow(id, text, queues))
   }
 
   /** Sends what is waiting; resolves when nothing is under way any more. */
@@ -167,6 +161,34 @@ export class Enqueuer {
     const [error] = unknown.values()
     if (error !== undefined) throw error
     assertInserted({ refused: [...refused] })
+  }
+
+  async #insertWorkflow(id: string, text: string, queues: ReadonlySet<string>): Promise<void> {
+    const outage = new Outage(this.#database, performance.now())
+    let doubt = false
+    for (;;) {
+      try {
+        this.#waker.enqueued(queues, await startWorkflow(this.#database, text))
+        return
+      } catch (error) {
+        doubt ||= isOutcomeUnknown(error)
+        if (await outage.passed(error)) continue
+        if (!doubt || faultOf(error) === 'content') throw error
+        const reason = error instanceof Error ? error.message : String(error)
+        throw new CeleriacError('ENQUEUE_UNKNOWN', { jobs: `canvas ${id}`, reason }, { cause: error })
+      }
+    }
+  }
+
+  /** Work that `stop` waits for. */
+  async #counted<Result>(work: () => Promise<Result>): Promise<Result> {
+    this.#starting += 1
+    try {
+      return await work()
+    } finally {
+      this.#starting -= 1
+      for (const resolve of this.#landed.splice(0)) resolve()
+    }
   }
 
   #schedule(): void {

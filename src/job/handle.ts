@@ -13,10 +13,22 @@ import { cancelJobs, forgetJobs, retryJobs } from '../db/calls/job.ts'
 import { killJobs } from '../db/calls/kill-jobs.ts'
 import { type JobDetailRow, type JobOutcomeRow, readChildren, readDetail } from '../db/calls/read-jobs.ts'
 import type { Database } from '../db/database.ts'
+import { infoFrom, type JobInfo } from './info.ts'
 import { ProgressFeed } from './progress-feed.ts'
 import type { Results } from './results.ts'
 import type { JobState } from './state.ts'
 import type { Workflow } from './workflow.ts'
+
+/** What enqueuing a job came to. */
+export interface Enqueuing {
+  readonly outcome: EnqueueOutcome
+  readonly differs: readonly string[]
+}
+
+/** What became of a call: a job of its own, or one that holds its key; see `unique`. */
+export type EnqueueOutcome = 'inserted' | 'kept' | 'replaced' | 'rerun'
+
+const INSERTED: Enqueuing = { outcome: 'inserted', differs: [] }
 
 /** How long and how to wait. */
 export interface WaitOptions {
@@ -30,32 +42,6 @@ export interface WaitOptions {
 export type Settled<Result> =
   | { readonly ok: true; readonly value: Result }
   | { readonly ok: false; readonly error: JobFailedError | JobCancelledError }
-
-/** What is known of a job; instants are the database's. */
-export interface JobInfo {
-  readonly id: string
-  readonly state: JobState
-  readonly task: string
-  readonly queue: string
-  readonly priority: number
-  readonly args: readonly unknown[]
-  readonly labels: Readonly<Record<string, string>>
-  readonly attempt: number
-  readonly maxAttempts: number
-  readonly losses: number
-  readonly progress: unknown
-  readonly value: unknown
-  readonly error: Error | null
-  readonly cancelRequested: boolean
-  readonly workerId: string | null
-  readonly rootId: string
-  readonly parentId: string | null
-  readonly enqueuedAt: Date
-  readonly runAt: Date | null
-  readonly claimedAt: Date | null
-  readonly settledAt: Date | null
-  readonly expiresAt: Date | null
-}
 
 /** What handles of an app share. */
 export interface HandleContext {
@@ -76,12 +62,27 @@ export class JobHandle<Result = unknown> {
   readonly id: string
   readonly #context: HandleContext
   readonly #workflowId: string
+  readonly #enqueuing: Enqueuing
 
   /** @param workflowId - left out: found by the id of the job, when the canvas is asked for something */
-  constructor(id: string, context: HandleContext, workflowId: string = id) {
+  constructor(id: string, context: HandleContext, workflowId: string = id, enqueuing: Enqueuing = INSERTED) {
     this.id = id
     this.#context = context
     this.#workflowId = workflowId
+    this.#enqueuing = enqueuing
+  }
+
+  /**
+   * What the call that gave this handle came to. With a key that another job holds: `kept` (this is that job), `replaced`
+   * (that job, with the args of the call) or `rerun` (a new job, which begins when that one is settled).
+   */
+  get outcome(): EnqueueOutcome {
+    return this.#enqueuing.outcome
+  }
+
+  /** Where the args of the call differ from those of the job that held its key, as paths; empty when they do not. */
+  get differs(): readonly string[] {
+    return this.#enqueuing.differs
   }
 
   /** The canvas that the job belongs to; whatever it is asked throws `WORKFLOW_UNKNOWN` for a job of none. */
@@ -278,32 +279,4 @@ function failureOf(
   // What went wrong first says more than that something did; the rest is said by the class.
   const cause = stored.cause === undefined ? undefined : restoreError(stored.cause)
   return new ChordError(job, { cause }, { upstream, failedIds: failedIds.map(String) })
-}
-
-function infoFrom(row: JobDetailRow, codec: Codec | undefined): JobInfo {
-  const at = (instant: string | null): Date | null => (instant === null ? null : new Date(instant))
-  return {
-    id: row.id,
-    state: row.state,
-    task: row.task,
-    queue: row.queue,
-    priority: row.priority,
-    args: row.args.map((arg) => decodeValue(arg, codec, 'argument')),
-    labels: row.labels ?? {},
-    attempt: row.attempt,
-    maxAttempts: row.max_attempts,
-    losses: row.losses,
-    progress: row.progress === null ? null : decodeValue(row.progress, codec),
-    value: row.value === null ? null : decodeValue(row.value, codec),
-    error: row.error === null ? null : restoreError(row.error as StoredError),
-    cancelRequested: row.cancel_requested_at !== null,
-    workerId: row.worker_id,
-    rootId: row.root_id ?? row.id,
-    parentId: row.parent_id,
-    enqueuedAt: new Date(row.enqueued_at),
-    runAt: at(row.run_at),
-    claimedAt: at(row.claimed_at),
-    settledAt: at(row.settled_at),
-    expiresAt: at(row.expires_at),
-  }
 }

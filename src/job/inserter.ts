@@ -147,7 +147,8 @@ export class Inserter {
   }
 }
 
-function unknownOf(jobs: readonly NewJob[], error: unknown): CeleriacError<'ENQUEUE_UNKNOWN'> {
+/** Nobody can tell whether these jobs are enqueued. */
+export function unknownOf(jobs: readonly NewJob[], error: unknown): CeleriacError<'ENQUEUE_UNKNOWN'> {
   const [first] = jobs
   const what = jobs.length === 1 ? `job ${first?.id}` : `any of ${jobs.length} jobs from ${first?.id} on`
   const reason = error instanceof Error ? error.message : String(error)

@@ -3,6 +3,7 @@ import type { JobContext } from '../task/current-job.ts'
 import type { TaskDefinition } from '../task/definition.ts'
 import type { CallLimits } from '../task/limits.ts'
 import { type CallOptions, type ResolvedJobOptions, resolveCallOptions } from '../task/options.ts'
+import type { ResolvedUnique } from '../task/unique.ts'
 
 /**
  * What the jobs of one kind of call have in common, as `enqueue_jobs` reads it.
@@ -17,6 +18,8 @@ export interface Shape {
   readonly labels: Readonly<Record<string, string>> | null
   /** Limits that the call adds to those of the task. */
   readonly flow: CallLimits | null
+  /** What makes the jobs unique; null for nothing. */
+  readonly unique: ResolvedUnique | null
 }
 
 /** The shape of a task's calls without options of their own. */
@@ -50,6 +53,12 @@ export function traced(shape: Shape): Shape {
   return isGivenId(shape) ? shape : { ...shape, text: `${shape.text.slice(0, -1)},"givenId":true}` }
 }
 
+/** The same shape for unique jobs that may have been enqueued already by this very call. */
+export function resent(shape: Shape): Shape {
+  const { unique, ...rest } = JSON.parse(shape.text)
+  return { ...shape, text: JSON.stringify({ ...rest, unique: { ...unique, resent: true } }) }
+}
+
 /** Whether callers chose the ids. */
 export function isGivenId({ text }: Shape): boolean {
   return JSON.parse(text).givenId === true
@@ -80,16 +89,19 @@ function shapeOf(
   options: object | undefined,
   givenId = false,
 ): Shape {
+  const { unique } = resolved
+  const delayMs = unique?.waitMs ?? resolved.delayMs
   return {
     queue: resolved.queue,
     labels: resolved.labels,
     flow: resolved.callLimits,
-    dueNow: (resolved.delayMs ?? 0) === 0 && resolved.runAt === null,
+    unique,
+    dueNow: (delayMs ?? 0) === 0 && resolved.runAt === null,
     text: JSON.stringify({
       queue: resolved.queue,
       task,
       priority: resolved.priority === 0 ? undefined : resolved.priority,
-      delayMs: resolved.delayMs ?? undefined,
+      delayMs: delayMs ?? undefined,
       runAt: resolved.runAt ?? undefined,
       expiresMs: resolved.expiresMs ?? undefined,
       expiresAt: resolved.expiresAt ?? undefined,
@@ -97,6 +109,7 @@ function shapeOf(
       options,
       labels: resolved.labels ?? undefined,
       givenId: givenId || undefined,
+      unique: unique === null ? undefined : { ...unique.rule, ...(givenId && { given: true }) },
     }),
   }
 }

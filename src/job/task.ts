@@ -10,11 +10,13 @@ import type { TaskDefinition } from '../task/definition.ts'
 import { doorOf, type LimitsInForce } from '../task/door.ts'
 import type { CallOptions } from '../task/options.ts'
 import { issuesText, validateArgs } from '../task/schema.ts'
+import { keyOfJob, type ResolvedUnique, UNIQUE_KEYS, uniqueOf } from '../task/unique.ts'
 import type { Enqueuer } from './enqueuer.ts'
 import { type HandleContext, JobHandle } from './handle.ts'
 import type { NewJob } from './inserter.ts'
 import type { Routes, Shapes } from './routes.ts'
 import { childShape } from './shape.ts'
+import type { UniqueJob, UniqueResult } from './unique-inserter.ts'
 
 /** What enqueuing needs of an app. */
 export interface EnqueueContext extends HandleContext {
@@ -87,12 +89,14 @@ class Calls<Args extends readonly unknown[], Result> implements TaskCall<Args, R
   readonly #task: TaskDefinition
   readonly #options: CallOptions
   readonly #shapes: Shapes
+  readonly #unique: ResolvedUnique | null
   readonly #context: EnqueueContext
 
   constructor(task: TaskDefinition, options: CallOptions, context: EnqueueContext) {
     this.#task = task
     this.#options = options.id === undefined ? options : { ...options, id: assertJobId(options.id) }
     this.#shapes = context.routes.shapesOf(task, options)
+    this.#unique = uniqueOf(options, task.options.unique, (read) => read())
     this.#context = context
   }
 
@@ -106,6 +110,11 @@ class Calls<Args extends readonly unknown[], Result> implements TaskCall<Args, R
     if (this.#task.schema !== null) await this.#validate(args)
     const job = this.#newJob(args)
     const { tx, id } = this.#options
+    const key = this.#keyOf(args)
+    if (key !== null) {
+      const [result] = await enqueuer.enqueueUnique([{ ...job, key }], tx)
+      return this.#handleTo(result, job)
+    }
     if (tx !== undefined) await enqueuer.enqueueIn(tx, [job])
     else if (id !== undefined) await enqueuer.enqueueAlone(job)
     else await enqueuer.enqueue(job)
@@ -122,11 +131,37 @@ class Calls<Args extends readonly unknown[], Result> implements TaskCall<Args, R
         problem: 'names one job; enqueueMany makes many: enqueue them one by one, or leave the id out',
       })
     }
+    if (this.#unique !== null) return this.#enqueueUnique(calls)
     const handles: JobHandle<Result>[] = []
     const jobs = this.#newJobs(calls, handles)
     if (tx !== undefined) await enqueuer.enqueueIn(tx, jobs)
     else await enqueuer.enqueueMany(jobs)
     return handles
+  }
+
+  async #enqueueUnique(calls: Iterable<Args> | AsyncIterable<Args>): Promise<JobHandle<Result>[]> {
+    const jobs: UniqueJob[] = []
+    for await (const args of calls) {
+      try {
+        if (this.#task.schema !== null) await this.#validate(args)
+        const job = this.#newJob(args)
+        // One that is not unique has a key of its own: all of them are enqueued, or none.
+        jobs.push({ ...job, key: this.#keyOf(args) ?? job.id })
+      } catch (error) {
+        throw this.#blame(error, calls, jobs)
+      }
+    }
+    if (jobs.length === 0) return []
+    const results = await this.#context.enqueuer.enqueueUnique(jobs, this.#options.tx)
+    return results.map((result) => this.#handleTo(result, result))
+  }
+
+  #handleTo(result: UniqueResult | undefined, { id }: { readonly id: string }): JobHandle<Result> {
+    return new JobHandle<Result>(result?.id ?? id, this.#context, undefined, result)
+  }
+
+  #keyOf(args: Args): string | null {
+    return this.#unique === null ? null : keyOfJob(this.#unique, args)
   }
 
   #newJobs(
@@ -202,9 +237,18 @@ function rejected(task: string, issues: string): CeleriacError<'ARGS_REJECTED'> 
   return new CeleriacError('ARGS_REJECTED', { task, issues })
 }
 
-/** Options given later over earlier ones. `delay` and `runAt` replace each other; labels are joined. */
+/** Options given later over earlier ones. `delay` and `runAt` replace each other, as do `unique` and its like; labels are joined. */
 export function mergeOptions(first: CallOptions, second: CallOptions): CallOptions {
-  const { delay, runAt, ...rest } = first
+  const { delay, runAt, unique, debounce, throttle, ...others } = first
+  const keyed = UNIQUE_KEYS.some((option) => second[option] !== undefined)
+  const rest = keyed
+    ? others
+    : {
+        ...others,
+        ...(unique !== undefined && { unique }),
+        ...(debounce !== undefined && { debounce }),
+        ...(throttle !== undefined && { throttle }),
+      }
   const timed = second.delay !== undefined || second.runAt !== undefined
   const kept = timed
     ? rest

@@ -3,6 +3,7 @@ import type { Duration } from '../base/duration.ts'
 import { CeleriacError } from '../base/errors.ts'
 import type { TransactionClient } from '../db/open-transaction.ts'
 import type { TransactionInput } from '../db/transaction.ts'
+import type { LockVerb } from '../lock/lock.ts'
 import type { JobLog } from './job-log.ts'
 
 /** A signature of any kind, as far as a job needs to know it. */
@@ -101,6 +102,21 @@ export interface JobContext {
    * `TX_TAKEN` when it was called before
    */
   complete(tx: TransactionInput, value?: unknown): Promise<void>
+  /**
+   * Calls `run` while it alone, of all jobs of all processes, holds `key`. Those who ask in this process get it in the order
+   * in which they asked; a function that holds a key may ask for it again. When its worker dies the key is free.
+   *
+   * In PostgreSQL: a session-level advisory lock of one connection of this process, which `lock_list` shows; behind a
+   * transaction pooler (without `directUrl`) a row that is renewed every few seconds.
+   *
+   * @param key - a text of at most 1024 bytes
+   * @returns what `run` returns; with `onBusy: 'skip'` whether it was skipped, and that value or who holds the key
+   * @throws {CeleriacError} `LOCK_TIMEOUT` when it is still held after `timeout` (30 s); `LOCK_DEADLOCK` when whoever holds
+   * it waits, in this process, for a lock held here; `LOCK_LOST` when it was not held until the end: what `run` returned is
+   * refused then; `CONNECT_FAILED`
+   * @example await job.lock(`feed:${url}`, ({ signal }) => fetchFeed(url, signal), { onBusy: 'skip' })
+   */
+  readonly lock: LockVerb
 }
 
 /** Carries the context through everything a handler awaits. */

@@ -2,9 +2,17 @@ import { CeleriacError } from '../base/errors.ts'
 import type { Database } from '../db/database.ts'
 import { openTransaction, type TransactionClient } from '../db/open-transaction.ts'
 import { callerTransaction } from '../db/transaction.ts'
+import type { LockVerb } from '../lock/lock.ts'
 import type { JobContext, StartableLike } from './current-job.ts'
 import { JobControl } from './job-control.ts'
 import { SILENT_LOG } from './job-log.ts'
+
+/** What calling a task directly needs of the app. */
+export interface DirectCallContext {
+  readonly database: Database
+  /** `job.lock` of those who are no job. */
+  readonly lock: LockVerb
+}
 
 const NOBODY = '00000000-0000-0000-0000-000000000000'
 
@@ -12,7 +20,11 @@ const NOBODY = '00000000-0000-0000-0000-000000000000'
  * The context of a task that is called directly: there is no job, so its id is all zeros, nothing aborts it, progress
  * goes nowhere, asking for another attempt throws to the caller, and a transaction is one, with nothing to settle in it.
  */
-export function directJob(task: string, args: readonly unknown[], database: Database): JobContext {
+export function directJob(
+  task: string,
+  args: readonly unknown[],
+  { database, lock }: DirectCallContext,
+): JobContext {
   const now = new Date()
   return {
     id: NOBODY,
@@ -49,6 +61,7 @@ export function directJob(task: string, args: readonly unknown[], database: Data
     },
     enqueueChild: <Child extends StartableLike>(signature: Child) =>
       signature.enqueue() as ReturnType<Child['enqueue']>,
+    lock,
     ...withoutEnd(database),
   }
 }

@@ -33,6 +33,14 @@ import type {
 } from './limits.ts'
 import { type ErrorMatcher, matchers } from './matchers.ts'
 import { LIMIT_KEYS, limitsOfTask } from './read-limits.ts'
+import {
+  type ResolvedUnique,
+  UNIQUE_KEYS,
+  type UniqueKey,
+  type UniqueKeyOf,
+  type UniqueOptions,
+  uniqueOf,
+} from './unique.ts'
 
 /** Options that may be set on a task and on a single call of it. */
 export interface JobOptions {
@@ -61,7 +69,7 @@ export interface JobOptions {
 }
 
 /** Options of one call, given by `task.with(options)`. */
-export interface CallOptions extends JobOptions {
+export interface CallOptions extends JobOptions, UniqueOptions<UniqueKey> {
   /** Begin at this instant. Not together with `delay`. */
   readonly runAt?: Date | string | number
   /** Delays between attempts; a function belongs on the task, since it cannot be stored. */
@@ -77,7 +85,9 @@ export interface CallOptions extends JobOptions {
 }
 
 /** Options of a task, given where it is defined; several tasks may share them. */
-export interface TaskOptions<Args extends readonly unknown[] = unknown[]> extends JobOptions {
+export interface TaskOptions<Args extends readonly unknown[] = unknown[]>
+  extends JobOptions,
+    UniqueOptions<UniqueKeyOf<Args>> {
   /** Delays between attempts. @defaultValue exponential({ base: '1s', factor: 2, max: '10m', jitter: true }) */
   readonly backoff?: Backoff
   /** Only these errors are retried; any other fails the job. Left out: every error is. */
@@ -152,6 +162,8 @@ export interface ResolvedJobOptions {
   readonly labels: Readonly<Record<string, string>> | null
   /** Limits that this call adds. */
   readonly callLimits: CallLimits | null
+  /** What makes jobs unique; null for nothing. */
+  readonly unique: ResolvedUnique | null
 }
 
 export const JOB_DEFAULTS = {
@@ -179,6 +191,7 @@ const JOB_KEYS = [
   'atMostOnce',
   'labels',
   'backoff',
+  ...UNIQUE_KEYS,
 ] as const
 const TASK_KEYS = [
   ...JOB_KEYS,
@@ -282,6 +295,7 @@ function resolveJobOptions(
       read('labels', null, (value) => labels(value)),
     ),
     callLimits: null,
+    unique: uniqueOf(options, task?.unique ?? null, check),
   }
   check(() => assertLimits(resolved), undefined)
   return resolved

@@ -7,6 +7,8 @@ import { memberText, replacementText } from '../canvas/replace.ts'
 import type { ClaimedRow } from '../db/calls/work-cycle.ts'
 import type { TransactionClient } from '../db/open-transaction.ts'
 import type { TransactionInput } from '../db/transaction.ts'
+import type { LockVerb } from '../lock/lock.ts'
+import type { Locks } from '../lock/locks.ts'
 import type { JobContext, SignatureLike, StartableLike } from '../task/current-job.ts'
 import type { TaskDefinition } from '../task/definition.ts'
 import { JobControl } from '../task/job-control.ts'
@@ -14,6 +16,7 @@ import type { JobLog } from '../task/job-log.ts'
 import { Completion, type CompletionContext } from './completion.ts'
 import type { Each } from './each.ts'
 import type { Inputs } from './inputs.ts'
+import { jobLock } from './job-lock.ts'
 
 /** What an attempt needs of the worker it runs in. */
 export interface AttemptHost {
@@ -25,6 +28,7 @@ export interface AttemptHost {
   readonly lastReport: (attempt: Attempt) => Promise<void> | null
   /** What settling inside of transactions needs. */
   readonly completing: CompletionContext
+  readonly locks: Locks
   /** What canvases need of the app. */
   readonly canvas: CanvasBinding
 }
@@ -243,6 +247,10 @@ export class Attempt implements JobContext {
 
   complete(tx: TransactionInput, value?: unknown): Promise<void> {
     return this.#complete().complete(tx, value)
+  }
+
+  get lock(): LockVerb {
+    return jobLock(this, this.#host.locks, this.#row[6])
   }
 
   /** Its settling in transactions of the handler; null when it has asked for none. */

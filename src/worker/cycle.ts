@@ -183,9 +183,27 @@ export class Cycle {
     this.#budget = jobs
   }
 
+  /** The queues it claims from. */
+  get queues(): readonly string[] {
+    return this.#turns.names
+  }
+
+  /** Whether queues may join that nobody knows of yet. */
+  get isOpen(): boolean {
+    return this.#turns.isOpen
+  }
+
+  /** Takes in queues that fit its patterns; returns whether there was a new one. */
+  admit(queues: readonly string[]): boolean {
+    if (!this.#turns.admit(queues)) return false
+    this.#floors.admit(this.#turns.names)
+    if (!this.#suspended) this.wake()
+    return true
+  }
+
   /** A job may be due from an instant on, given in µs since 1970. */
   wakeFor(queue: string, runAtUs: bigint): void {
-    if (!this.#turns.names.includes(queue)) return
+    if (!this.#turns.names.includes(queue) && !this.admit([queue])) return
     this.#floors.lower(queue, runAtUs)
     const inMs = Number(runAtUs / 1000n) - (Date.now() + this.#clockAheadMs)
     // A look too early comes back with the right time to look again.

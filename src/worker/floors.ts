@@ -40,6 +40,11 @@ export class Floors {
     for (const queue of queues) this.#queues.set(queue, new Map())
   }
 
+  /** Queues that have joined are looked at from their beginning. */
+  admit(queues: readonly string[]): void {
+    for (const queue of queues) if (!this.#queues.has(queue)) this.#queues.set(queue, new Map())
+  }
+
   get epoch(): number {
     return this.#epoch
   }

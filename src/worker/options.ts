@@ -1,20 +1,26 @@
 import { hostname } from 'node:os'
 import { type Duration, toMs } from '../base/duration.ts'
 import { CeleriacError } from '../base/errors.ts'
-import { assertQueueName } from '../base/names.ts'
 import { allAtOnce, integer, oneOf, refuseUnknown, text } from '../base/options.ts'
 import { preview } from '../base/text.ts'
+import { JOB_DEFAULTS } from '../task/options.ts'
+import { type AppQueues, type QueueEntry, readQueueChoice } from './queue-choice.ts'
 
 /** Options of a worker. */
 export interface WorkerOptions {
   /**
-   * Queues to claim from, in this order (see `order`); an object gives weights: `{ mail: 4, default: 1 }`.
+   * Queues to claim from, in this order (see `order`); an object gives weights: `{ mail: 4, default: 1 }`. A pattern such
+   * as `'*'` or `'mail.*'` stands for all queues that fit and are not named beside it; one that is used for the first
+   * time joins within a second. Left out: the app's default queue and those that it declares.
    * @defaultValue ['default']
    */
   readonly queues?: readonly string[] | Readonly<Record<string, number>>
+  /** Queues (or patterns) to leave to others. With it alone: all queues but these. @defaultValue [] */
+  readonly exclude?: readonly string[]
   /**
-   * `ordered`: a later queue gets its turn when the earlier ones have nothing due. `weighted`: turns are shared by
-   * weight, and no queue starves. @defaultValue 'ordered' for a list, 'weighted' for an object
+   * `ordered`: a later queue gets its turn when the earlier ones have nothing due; those of one pattern take turns.
+   * `weighted`: turns are shared by weight, and no queue starves.
+   * @defaultValue 'ordered' for a list, 'weighted' for an object, or where queues is left out
    */
   readonly order?: 'ordered' | 'weighted'
   /** Jobs run at once. Integer from 1 to 10,000. @defaultValue 10 */
@@ -38,6 +44,7 @@ export interface WorkerOptions {
 
 export const WORKER_DEFAULTS = {
   queues: ['default'],
+  exclude: [],
   order: 'ordered',
   concurrency: 10,
   stopTimeout: '30s',
@@ -48,10 +55,19 @@ export const WORKER_DEFAULTS = {
 } as const satisfies WorkerOptions
 
 const LEAST_BLOCK_MS = 1_000
+const NO_CHOICE = { queues: [], exclude: [], isDefault: true } as const
+/** One that says nothing of its queues. */
+const PLAIN_APP: AppQueues = {
+  defaultQueue: JOB_DEFAULTS.queue,
+  declared: [],
+  assertQueue: (name) => name,
+}
 
 /** Options of a worker, read and checked. */
 export interface ResolvedWorkerOptions {
-  readonly queues: readonly { readonly name: string; readonly weight: number }[]
+  readonly queues: readonly QueueEntry[]
+  /** Names and patterns of queues it leaves to others. */
+  readonly exclude: readonly string[]
   readonly order: 'ordered' | 'weighted'
   readonly concurrency: number
   readonly name: string
@@ -64,14 +80,19 @@ export interface ResolvedWorkerOptions {
 }
 
 /** @throws {CeleriacError} `OPTION_…` or `QUEUE_NAME_INVALID`, all problems at once. */
-export function resolveWorkerOptions(options: WorkerOptions): ResolvedWorkerOptions {
+export function resolveWorkerOptions(
+  options: WorkerOptions,
+  app: AppQueues = PLAIN_APP,
+): ResolvedWorkerOptions {
   return allAtOnce((check) => {
     check(() => refuseUnknown(options, [...Object.keys(WORKER_DEFAULTS), 'name'], 'worker'), undefined)
     const read = (name: 'stopTimeout' | 'abortGrace' | 'pollInterval' | 'deafPollInterval'): number =>
       check(() => toMs(options[name] ?? WORKER_DEFAULTS[name], name), 0)
-    const listed = Array.isArray(options.queues ?? [])
+    const choice = check(() => readQueueChoice(options, app), NO_CHOICE)
+    const listed = Array.isArray(options.queues) || (choice.isDefault && choice.queues.length === 1)
     return {
-      queues: check(() => readQueues(options.queues ?? WORKER_DEFAULTS.queues), []),
+      queues: choice.queues,
+      exclude: choice.exclude,
       order: check(
         () => oneOf(options.order ?? (listed ? 'ordered' : 'weighted'), 'order', ['ordered', 'weighted']),
         'ordered',
@@ -97,27 +118,5 @@ function readMaxBlock(value: Duration | 'never'): number | null {
   throw new CeleriacError('OPTION_INVALID', {
     option: 'maxBlock',
     problem: `must be at least 1 s, or 'never'; got ${preview(value)}`,
-  })
-}
-
-function readQueues(queues: unknown): { name: string; weight: number }[] {
-  const entries: [string, unknown][] = Array.isArray(queues)
-    ? queues.map((name) => [name as string, 1])
-    : typeof queues === 'object' && queues !== null
-      ? Object.entries(queues)
-      : []
-  if (entries.length === 0) {
-    throw new CeleriacError('OPTION_INVALID', {
-      option: 'queues',
-      problem: `must be a list of queue names, or an object of weights; got ${preview(queues)}`,
-    })
-  }
-  const names = new Set<string>()
-  return entries.map(([name, weight]) => {
-    assertQueueName(name)
-    if (names.has(name))
-      throw new CeleriacError('OPTION_INVALID', { option: 'queues', problem: `names "${name}" twice` })
-    names.add(name)
-    return { name, weight: integer(weight, `queues.${name}`, 1, 1_000) }
   })
 }

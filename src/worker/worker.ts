@@ -17,6 +17,7 @@ import type { Bus } from '../event/bus.ts'
 import type { Log } from '../event/log.ts'
 import type { Results } from '../job/results.ts'
 import type { Waker } from '../job/waker.ts'
+import type { Locks } from '../lock/locks.ts'
 import type { LimitsInForce } from '../task/door.ts'
 import { type JobLog, SILENT_LOG } from '../task/job-log.ts'
 import type { Registry } from '../task/registry.ts'
@@ -26,10 +27,12 @@ import { drain } from './drain.ts'
 import { Gate } from './gate.ts'
 import type { GuardEntry, Guarded, GuardedHost, WorkerGuard } from './guard.ts'
 import { Inputs } from './inputs.ts'
+import { KnownQueues } from './known-queues.ts'
 import type { Middleware } from './middleware.ts'
 import { type ResolvedWorkerOptions, resolveWorkerOptions, type WorkerOptions } from './options.ts'
 import { ProgressReports } from './progress-reports.ts'
 import { Pulse } from './pulse.ts'
+import type { AppQueues } from './queue-choice.ts'
 
 /** What a worker needs of its app. */
 export interface WorkerContext {
@@ -44,11 +47,14 @@ export interface WorkerContext {
   readonly waker: Waker
   readonly bus: Bus
   readonly log: Log
+  readonly locks: Locks
   readonly codec: Codec | undefined
   /** Limits that are no task's own, as the app declares them. */
   readonly limits: LimitsInForce
   /** What canvases that handlers start need of the app. */
   readonly canvas: CanvasBinding
+  /** What the app says of its queues. */
+  readonly queues: AppQueues
   readonly maxResultBytes: number
   readonly middleware: readonly Middleware[]
   /** Refuses to start on a schema that will not do. */
@@ -83,7 +89,7 @@ export class Worker implements AsyncDisposable {
   readonly #undo: (() => void)[] = []
 
   constructor(options: WorkerOptions, context: WorkerContext) {
-    this.#options = resolveWorkerOptions(options)
+    this.#options = resolveWorkerOptions(options, context.queues)
     this.#context = context
     this.#reports = new ProgressReports({
       database: context.work,
@@ -219,6 +225,7 @@ export class Worker implements AsyncDisposable {
       }),
     )
     try {
+      if (this.#cycle.isOpen) await this.#keepUp().first()
       this.#guarded = await this.#context.guard.enter(this.#entry(true), this.#guardedHost())
     } catch (error) {
       this.#undoAll()
@@ -231,9 +238,23 @@ export class Worker implements AsyncDisposable {
     bus.emit('worker:started', {
       workerId: this.id,
       name: this.name,
-      queues: this.#options.queues.map((queue) => queue.name),
+      queues: this.#cycle.queues,
       concurrency: this.#options.concurrency,
     })
+  }
+
+  /** Keeps up with queues that come to fit its patterns. */
+  #keepUp(): KnownQueues {
+    const { work, bus } = this.#context
+    const known = new KnownQueues({
+      database: work,
+      workerId: () => this.#id,
+      served: () => this.#cycle.queues,
+      admit: (names) => void this.#cycle.admit(names),
+      failed: (error) => bus.emit('error', { during: 'looking for queues', error }),
+    })
+    this.#undo.push(() => known.stop())
+    return known
   }
 
   async #stop(timeoutMs: number): Promise<void> {
@@ -280,7 +301,7 @@ export class Worker implements AsyncDisposable {
     return {
       id: this.#id,
       name: this.#options.name,
-      queues: this.#options.queues.map((queue) => queue.name),
+      queues: this.#cycle.queues,
       tasks: this.#context.registry.runnable(),
       concurrency: this.#options.concurrency,
       fresh,
@@ -388,6 +409,7 @@ export class Worker implements AsyncDisposable {
       middleware,
       canvas,
       limits,
+      locks,
     } = this.#context
     const worker = this
     return {
@@ -406,6 +428,7 @@ export class Worker implements AsyncDisposable {
       },
       gate: new Gate(work, limits),
       canvas,
+      locks,
       completing: { database, work, codec, maxResultBytes },
       get worker() {
         return { id: worker.id, name: worker.name }

@@ -7,6 +7,7 @@ const LAYERS: Readonly<Record<string, number>> = {
   base: 0,
   db: 1,
   event: 1,
+  lock: 1.5,
   embedded: 1,
   task: 2,
   job: 2,

@@ -36,6 +36,7 @@ const UNORDERED: Readonly<Record<string, string>> = {
   'expire_jobs: delete jobs': 'locked in the statement before, with skip locked',
   'rescue_jobs: update jobs': 'locked in the statement before, with skip locked',
   'rescue_jobs: delete jobs': 'locked in the statement before, with skip locked',
+  'replace_jobs: update jobs': 'held back by the statement before, in the order of their ids',
   'prune_results: delete listeners': 'each process writes one row there, its own',
 }
 

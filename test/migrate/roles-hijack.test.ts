@@ -64,6 +64,9 @@ const id = randomUUID()
 const batch = JSON.stringify([
   [{ queue: 'default', task: 'add', givenId: true, delayMs: 1, expiresMs: 60_000 }, [[id, [1]]]],
 ])
+const keyed = JSON.stringify([
+  [{ queue: 'default', task: 'add', unique: { onConflict: 'replace' } }, [['key', [randomUUID(), [1]]]]],
+])
 const nodes = [randomUUID(), randomUUID()] as const
 function aPlan(ids: readonly string[]): string {
   return JSON.stringify({
@@ -88,6 +91,8 @@ const CALLS: readonly (readonly [role: string, text: string])[] = [
     `select celeriac.enqueue('add', '[1]', '{"delay": "1s", "expires": "1h", "timeLimit": "1s", "labels": {"a": "b"}}')`,
   ],
   ['producer', `select celeriac.enqueue_jobs('${batch}')`],
+  ['producer', `select celeriac.enqueue_unique('${keyed}', 1000)`],
+  ['producer', `select celeriac.enqueue_unique('${keyed}', 1000)`],
   ['producer', `select celeriac.start_workflow('${aPlan(nodes)}')`],
   ['producer', `select celeriac.read_inputs('{${nodes[1]}}')`],
   ['producer', `select celeriac.find_group('${nodes[1]}')`],
@@ -98,6 +103,13 @@ const CALLS: readonly (readonly [role: string, text: string])[] = [
   ['producer', `select celeriac.register_listener('${id}', 1000)`],
   ['producer', `select * from celeriac.cancel('${id}', 'reason')`],
   ['producer', `select * from celeriac.cancel_jobs('{${id}}', 'reason')`],
+  [
+    'producer',
+    `select celeriac.assert_lock('a', taken.fence) from celeriac.take_lock('a', '${id}', 'me', null, null) as taken`,
+  ],
+  ...['take_lock', 'release_lock', 'renew_locks', 'drop_lock', 'clear_locks'].map(
+    (name) => ['producer', `select celeriac.${name}(…)`] as const,
+  ),
   ['operator', `select * from celeriac.kill_jobs('{${id}}', 'reason')`],
   ['operator', `select celeriac.kill('${id}')`],
   ['operator', `select * from celeriac.retry_jobs('{${id}}')`],
@@ -108,6 +120,7 @@ const CALLS: readonly (readonly [role: string, text: string])[] = [
   ['worker', `select celeriac.advance_dependencies('{${nodes[0]}}')`],
   ['worker', `select celeriac.replace_node('${nodes[0]}', '${aPlan([randomUUID(), randomUUID()])}')`],
   ['worker', `select celeriac.add_members('${nodes[0]}', '${aPlan([randomUUID(), randomUUID()])}')`],
+  ['worker', `select celeriac.sweep_unique_keys()`],
   ['worker', `select celeriac.make_partitions(20)`],
   ['worker', `select * from celeriac.prune_results(1e12, 10)`],
   [

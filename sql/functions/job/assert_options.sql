@@ -8,7 +8,7 @@ language plpgsql stable
 as $$
 declare
   v_known constant text[] := array['queue', 'priority', 'delay', 'runAt', 'expires', 'maxAttempts', 'timeLimit',
-    'softTimeLimit', 'resultTtl', 'ignoreResult', 'atMostOnce', 'labels', 'id'];
+    'softTimeLimit', 'resultTtl', 'ignoreResult', 'atMostOnce', 'labels', 'id', 'unique', 'debounce', 'throttle'];
   v_name text;
   v_value jsonb;
   v_wanted text;

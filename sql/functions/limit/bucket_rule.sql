@@ -10,7 +10,9 @@ create or replace function celeriac.bucket_rule(
 language sql stable
 as $$
   select
-    case when p_chosen ? 'concurrency' then (p_chosen ->> 'concurrency')::integer else rule.concurrency end,
+    case when p_chosen ? 'concurrency' then (p_chosen ->> 'concurrency')::integer
+      -- Unique jobs that follow one another; declared by nobody.
+      else coalesce(rule.concurrency, case when p_limit like 'unique:%' then 1 end) end,
     case when p_chosen ? 'rateLimit' then (p_chosen ->> 'rateLimit')::integer else rule.rate_limit end,
     case when p_chosen ? 'rateLimit' then (p_chosen ->> 'ratePerMs')::double precision else rule.rate_per_ms end,
     case when p_chosen ? 'rateLimit' then (p_chosen ->> 'rateBurst')::integer else rule.rate_burst end

@@ -5,7 +5,7 @@
 -- Returns: JSON [[[worker id, name, reason, rescued, failed], …], expired, ms until a suspect is due or null]; null when
 --          somebody else is doing a round
 -- Locks:   the round, until it ends; held by no session, since that of a frozen process would hold it for ever
--- Writes:  jobs, results, attempts, workers      Calls: rescue_jobs, expire_jobs, expire_pauses
+-- Writes:  jobs, results, attempts, workers, unique_keys      Calls: rescue_jobs, expire_jobs, expire_pauses, sweep_unique_keys
 -- Called by: src/db/calls/maintain.ts
 create or replace function celeriac.run_round(
   p_accuser uuid, p_grace_ms double precision, p_beat_ms double precision, p_lease_ms double precision,
@@ -26,6 +26,7 @@ begin
   from celeriac.rescue_jobs(p_accuser, p_grace_ms, p_beat_ms, p_lease_ms, p_max_losses, p_orphans, p_most);
   v_expired := celeriac.expire_jobs(p_most);
   perform celeriac.expire_pauses();
+  perform celeriac.sweep_unique_keys();
   select min(worker.suspected_at) into v_suspected_at from celeriac.workers as worker where worker.lost_at is null;
   -- Others notice by its absence that nobody leads any more, without asking.
   perform celeriac.hint('l ' || p_accuser)

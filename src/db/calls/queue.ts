@@ -67,3 +67,18 @@ export async function findClaiming(database: Database): Promise<readonly string[
   const [row] = await database.call('find_claiming', [])
   return (row?.find_claiming as string[] | null) ?? []
 }
+
+/** Queues that hold jobs or have been served, by name. */
+export async function findKnownQueues(database: Database): Promise<readonly string[]> {
+  const rows = await database.call('find_known_queues', [])
+  return rows.map((row) => String(row.find_known_queues))
+}
+
+/** Says that a worker claims from these queues from now on. */
+export async function serveQueues(
+  database: Database,
+  workerId: string,
+  queues: readonly string[],
+): Promise<void> {
+  await database.call('serve_queues', [workerId, [...queues]])
+}
