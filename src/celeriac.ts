@@ -36,6 +36,9 @@ import { assertSchema } from './migrate/check.ts'
 import type { MigrateReport } from './migrate/migrate.ts'
 import { Queues } from './queue/queues.ts'
 import { RouteTable } from './queue/routes.ts'
+import { Declarations } from './schedule/declarations.ts'
+import { Scheduler } from './schedule/scheduler.ts'
+import { Schedules } from './schedule/schedules.ts'
 import { type JobContext, jobStorage } from './task/current-job.ts'
 import { definitionOf } from './task/define.ts'
 import type { TaskDefinition } from './task/definition.ts'
@@ -88,6 +91,8 @@ export class Celeriac implements AsyncDisposable {
   readonly #appLimits: AppLimits
   readonly #declarer: Declarer
   readonly #limits: Limits
+  readonly #scheduler: Scheduler
+  readonly #schedules: Schedules
   #stopEmbedded: (() => Promise<unknown>) | undefined
   #stopped: Promise<void> | undefined
 
@@ -149,11 +154,33 @@ export class Celeriac implements AsyncDisposable {
       workflow: (id) => new Workflow(id, this.#context),
       assertOpen: () => this.#assertOpen('enqueue'),
     }
+    const declarations = new Declarations()
     this.#canvas = {
       context: this.#context,
       registry: this.#registry,
       definition: (name) => this.#registry.get(name) ?? definitionOf(assertTaskName(name), {}, null, ''),
+      every: (task, options, callee) => {
+        declarations.add(this.#canvas.definition(task), options, placeOfCall(callee))
+        this.#scheduler.changed()
+      },
     }
+    this.#schedules = new Schedules({
+      database: this.#database,
+      enqueue: this.#context,
+      declarations,
+      definition: this.#canvas.definition,
+    })
+    this.#scheduler = new Scheduler({
+      database: this.#work,
+      listener: this.#listener,
+      waker: this.#waker,
+      bus: this.#bus,
+      registry: this.#registry,
+      declarations,
+      routes: this.#routes,
+      codec,
+      maxArgsBytes,
+    })
     bindApp(this, this.#canvas)
     this.#guard = new GuardPost({
       database: this.#database,
@@ -338,6 +365,7 @@ export class Celeriac implements AsyncDisposable {
       limits: this.#appLimits,
       maxResultBytes: this.#options.maxResultBytes,
       middleware: this.#middleware,
+      scheduler: this.#scheduler,
       assertReady: () => this.#assertReady(),
     })
     this.#workers.add(worker)
@@ -419,6 +447,11 @@ export class Celeriac implements AsyncDisposable {
   /** Limits at run time: changed, read, held, and spent outside jobs. */
   get limits(): Limits {
     return this.#limits
+  }
+
+  /** Schedules: listed, made and changed at run time. `task.every(…)` declares them in code. */
+  get schedules(): Schedules {
+    return this.#schedules
   }
 
   /** Calls back for every fact of a kind, after it is committed; returns the function that takes it back. */

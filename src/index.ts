@@ -50,7 +50,17 @@ export type { PauseOptions, PauseTarget } from './queue/pause-target.ts'
 export type { Queues } from './queue/queues.ts'
 export type { RouteAnswer, RouteFunction, RouteMap, RouteOptions, RoutesOption } from './queue/route-steps.ts'
 export type { EditTarget, MoveOptions, NewTime, PurgeOptions } from './queue/verb-options.ts'
+export type { PutOptions, ScheduleInfo, Schedules } from './schedule/schedules.ts'
 export { currentJob, type JobContext } from './task/current-job.ts'
+export type {
+  CronTable,
+  CronValue,
+  EveryOptions,
+  ScheduledArgs,
+  ScheduledOptions,
+  ScheduleRule,
+  ScheduleSettings,
+} from './task/every.ts'
 export type {
   CallLimit,
   ConcurrencyLimit,

@@ -111,6 +111,23 @@ begin
       ('schema_version', 'plain', 'producer worker viewer'),
       ('role_prefix', 'plain', 'producer worker viewer'),
       ('result_expiry', 'plain', 'worker'),
+      -- schedules: whoever answers for the whole makes and changes them, workers fire them
+      ('put_schedule', 'definer', 'operator worker'),
+      ('pause_schedule', 'definer', 'operator worker'),
+      ('resume_schedule', 'definer', 'operator worker'),
+      ('remove_schedule', 'definer', 'operator worker'),
+      ('skip_schedule', 'definer', 'operator worker'),
+      ('run_schedule', 'definer', 'operator worker'),
+      ('declare_schedules', 'definer', 'worker'),
+      ('judge_schedules', 'definer', 'worker'),
+      ('read_schedules', 'definer', 'worker'),
+      ('fire_schedules', 'definer', 'worker'),
+      ('break_schedule', 'definer', 'worker'),
+      ('prune_fires', 'definer', 'worker'),
+      ('notice_schedule', 'plain', ''),
+      ('schedule_fields', 'plain', ''),
+      ('write_schedule', 'plain', ''),
+      ('fire_id', 'plain', ''),
       -- parts of enqueue
       ('insert_nodes', 'plain', ''),
       ('assert_options', 'plain', ''),
@@ -268,7 +285,15 @@ begin
       ('pause_list', 'viewer_data', 'select'),
       ('pause_list', 'viewer', 'select (kind, name, paused_at, expires_at)'),
       ('worker_overview', 'worker', 'select'),
-      ('worker_overview', 'viewer', 'select')
+      ('worker_overview', 'viewer', 'select'),
+      ('schedules', 'worker', ''),
+      ('declarations', 'worker', ''),
+      ('fires', 'worker', ''),
+      ('schedule_list', 'worker', 'select'),
+      ('schedule_list', 'viewer_data', 'select'),
+      ('schedule_list', 'viewer', 'select (name, task, condition, rule, next_run_at, last_run_at, fires, lazy, overlap, catch_up,
+        catch_up_max, deadline_ms, jitter_ms, starts_at, ends_at, max_fires, source, paused_at, created_at, changed_at,
+        version)')
     ) as listed (name, suffix, rights)
     join pg_namespace as space on space.nspname = 'celeriac'
     join pg_class as class on class.relnamespace = space.oid and class.relname = listed.name

@@ -179,6 +179,17 @@ export const ERRORS = {
       'the key {key} of "{task}" was taken by a transaction that has not ended within {patience}; end that one, or enqueue again',
   },
 
+  // schedules
+  CRON_INVALID: { sqlstate: null, message: 'cron {cron}: {problem}' },
+  CRON_NEVER: { sqlstate: null, message: 'cron {cron} never fires: no such day comes' },
+  TIMEZONE_UNKNOWN: { sqlstate: null, message: '{timezone} is not a time zone; {hint}' },
+  SCHEDULE_EXISTS: {
+    sqlstate: null,
+    message: 'schedule "{schedule}" is declared twice: {first} and {second}; give one of them another name',
+  },
+  SCHEDULE_UNKNOWN: { sqlstate: null, message: 'no schedule "{schedule}"; {hint}' },
+  SCHEDULE_STATE: { sqlstate: null, message: 'schedule "{schedule}" {problem}' },
+
   // transactions
   TX_POOL: {
     sqlstate: null,

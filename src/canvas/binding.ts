@@ -1,5 +1,6 @@
 import type { EnqueueContext } from '../job/task.ts'
 import type { TaskDefinition } from '../task/definition.ts'
+import type { EveryOptions } from '../task/every.ts'
 import type { Registry } from '../task/registry.ts'
 
 /** What a signature needs of its app to be enqueued. */
@@ -8,6 +9,12 @@ export interface CanvasBinding {
   readonly registry: Registry
   /** The task of a name; one that nobody has defined or declared here has the default options. */
   readonly definition: (name: string) => TaskDefinition
+  /** Declares a schedule of a task. @param callee - the function that users called */
+  readonly every: (
+    task: string,
+    options: EveryOptions<readonly unknown[]>,
+    callee: (...args: never[]) => unknown,
+  ) => void
 }
 
 const bindings = new WeakMap<object, CanvasBinding>()

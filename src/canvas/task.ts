@@ -2,6 +2,7 @@ import { CeleriacError } from '../base/errors.ts'
 import { integer } from '../base/options.ts'
 import { preview } from '../base/text.ts'
 import { mergeOptions, type TaskCall as PlainCall, type Task as PlainTask } from '../job/task.ts'
+import type { EveryOptions } from '../task/every.ts'
 import type { CallOptions } from '../task/options.ts'
 import type { CanvasBinding } from './binding.ts'
 import { BoundSignature } from './bound-signature.ts'
@@ -60,6 +61,16 @@ export interface Task<Args extends readonly unknown[], Result, Returned = Result
   extends PlainTask<Args, Result, Returned>,
     Composing<Args, Result> {
   with(options: CallOptions): TaskCall<Args, Result>
+  /**
+   * Declares a schedule of the task: once a worker of this code has started, it is stored, and every instant enqueues
+   * one job, however many workers run. What is changed at run time (`app.schedules`) outlives the next start; a
+   * declaration that is no longer in the code of any worker is retired.
+   *
+   * @returns the task
+   * @throws {CeleriacError} `OPTION_…`, `CRON_INVALID`, `CRON_NEVER`, `TIMEZONE_UNKNOWN`, `SCHEDULE_EXISTS`
+   * @example digest.every({ cron: '0 7 * * 1-5', timezone: 'Europe/Lisbon', overlap: 'skip' })
+   */
+  every(options: EveryOptions<Args>): this
 }
 
 /** The one arg that the task can be called with. */
@@ -76,7 +87,12 @@ export function canvasTask<Args extends readonly unknown[], Result, Returned>(
   task: PlainTask<Args, Result, Returned>,
   binding: CanvasBinding,
 ): Task<Args, Result, Returned> {
-  return composable(task, { task: task.name, options: {}, binding }) as Task<Args, Result, Returned>
+  const composed = composable(task, { task: task.name, options: {}, binding }) as Task<Args, Result, Returned>
+  const every = (options: EveryOptions<readonly unknown[]>): object => {
+    binding.every(task.name, options, every)
+    return composed
+  }
+  return Object.assign(composed, { every })
 }
 
 /** What the signatures of one kind of call have in common. */

@@ -12,6 +12,7 @@ import type { Database } from './database.ts'
  *   u <id>           a lock that others wait for is free                src: release_lock
  *   l <id>           this worker leads maintenance                      src: run_round
  *   v                the settings have changed                           src: touch_settings
+ *   d <name>         this schedule was changed                          src: notice_schedule
  *   t <word>         a listener's question whether it hears itself
  */
 export interface Hints {
@@ -24,6 +25,8 @@ export interface Hints {
   settings: () => void
   /** @param id - the advisory lock that stands for its key */
   unlocked: (id: string) => void
+  /** Schedules were changed: what is due, and when, has to be looked up. */
+  schedules: () => void
   /** Whether notifications arrive; while they do not, somebody has to look oftener. */
   hearing: (hears: boolean) => void
 }
@@ -58,6 +61,9 @@ export function dispatch(payload: string, everybody: Iterable<Partial<Hints>>): 
       return
     case 'v':
       for (const hints of everybody) hints.settings?.()
+      return
+    case 'd ':
+      for (const hints of everybody) hints.schedules?.()
   }
 }
 

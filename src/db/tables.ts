@@ -105,6 +105,37 @@ export interface LimitListRow {
   readonly chosen_at: Date | null
 }
 
+/** A row of `schedule_list`. */
+export interface ScheduleListRow {
+  readonly name: string
+  readonly task: string
+  readonly condition: 'active' | 'paused' | 'broken' | 'finished' | 'retired'
+  readonly rule: Readonly<Record<string, unknown>>
+  readonly next_run_at: Date | null
+  readonly last_run_at: Date | null
+  readonly fires: string
+  readonly args: readonly unknown[]
+  readonly lazy: boolean
+  readonly options: Readonly<Record<string, unknown>>
+  readonly overlap: 'allow' | 'skip' | 'queue' | 'cancel'
+  readonly catch_up: 'none' | 'last' | 'all'
+  readonly catch_up_max: number
+  readonly deadline_ms: string | null
+  readonly jitter_ms: string
+  readonly starts_at: Date | null
+  readonly ends_at: Date | null
+  readonly max_fires: string | null
+  readonly source: 'code' | 'runtime'
+  readonly changes: Readonly<Record<string, unknown>> | null
+  readonly paused_at: Date | null
+  readonly pause_reason: string | null
+  readonly last_error: string | null
+  readonly description: string | null
+  readonly created_at: Date
+  readonly changed_at: Date
+  readonly version: string
+}
+
 /** The views that may be read. */
 export interface Views {
   readonly job_list: JobListRow
@@ -113,4 +144,5 @@ export interface Views {
   readonly pause_list: PauseListRow
   readonly worker_overview: WorkerOverviewRow
   readonly limit_list: LimitListRow
+  readonly schedule_list: ScheduleListRow
 }

@@ -88,6 +88,17 @@ export interface Events {
   'lock:leased': { readonly leaseMs: number }
   /** Tasks use limits that nobody has declared or set: these limit nothing. */
   'limits:unknown': { readonly limits: readonly string[] }
+  /** An instant of a schedule was dealt with here; without a job it was skipped or missed. */
+  'schedule:fired': {
+    readonly schedule: string
+    readonly task: string
+    readonly instant: Date
+    readonly outcome: 'fired' | 'queued' | 'cancelled_previous' | 'skipped' | 'missed'
+    readonly jobId: string | null
+    readonly lateMs: number
+  }
+  /** A schedule cannot fire and is disabled; it is tried again once it is changed or resumed. */
+  'schedule:broken': { readonly schedule: string; readonly task: string; readonly error: unknown }
   /** Whether notifications arrive; while they do not, workers look more often. */
   'listen:changed': { readonly hearing: boolean }
   /** Something went wrong that is nobody's answer; it will be tried again. */

@@ -52,6 +52,10 @@ export function writeLogLines(bus: Bus, log: Log): void {
   )
   on('limits:unknown', 'warn', 'tasks use limits that nobody has declared or set: these limit nothing')
   on('job:limited', 'info', 'job limited by somebody else; its limits are held')
+  on('schedule:broken', 'error', 'schedule disabled: it cannot fire', ({ error, ...event }) => ({
+    ...event,
+    err: error,
+  }))
   on('job:lost', 'warn', 'job lost: another worker holds it, or it is gone')
   bus.on('listen:changed', ({ hearing }) =>
     log.write((logger) =>
@@ -84,6 +88,7 @@ export function writeLogLines(bus: Bus, log: Log): void {
   on('job:snoozed', 'debug', 'job snoozed')
   on('job:cancelled', 'debug', 'job cancelled')
   on('job:released', 'debug', 'job released')
+  on('schedule:fired', 'debug', 'schedule fired')
 }
 
 /** A worker's name under a key of its own: a logger has a name as well, and JSON would hold both. */

@@ -4,6 +4,7 @@
  * one that holds the leader's lock does. It calls SQL and announces; it decides nothing itself.
  */
 import { findUnknownTasks, makePartitions, pruneResults, runRound } from '../db/calls/maintain.ts'
+import { pruneFires } from '../db/calls/schedule.ts'
 import type { Database } from '../db/database.ts'
 import type { Events } from '../event/events.ts'
 
@@ -157,6 +158,7 @@ export class Maintenance {
     const { database, retentionMs } = this.#options
     await makePartitions(database, RHYTHM.partitionDays)
     while ((await pruneResults(database, retentionMs, PRUNED_AT_ONCE)).deleted >= PRUNED_AT_ONCE);
+    while ((await pruneFires(database, retentionMs, PRUNED_AT_ONCE)) >= PRUNED_AT_ONCE);
   }
 
   async #report(): Promise<void> {

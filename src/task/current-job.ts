@@ -34,6 +34,8 @@ export interface JobContext {
   readonly parentId: string | null
   /** The canvas the job is a node of; null for none. */
   readonly workflow: string | null
+  /** The schedule that enqueued the job, and the instant it is for; null for none. */
+  readonly schedule: { readonly name: string; readonly instant: Date } | null
   readonly enqueuedAt: Date
   readonly claimedAt: Date
   /** Name and id of the worker that runs it; null when the task was called directly. */

@@ -38,6 +38,7 @@ export function directJob(
     rootId: NOBODY,
     parentId: null,
     workflow: null,
+    schedule: null,
     enqueuedAt: now,
     claimedAt: now,
     worker: null,

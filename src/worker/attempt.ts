@@ -163,6 +163,12 @@ export class Attempt implements JobContext {
     return this.isNode ? (typeof own === 'string' ? own : this.rootId) : null
   }
 
+  get schedule(): { readonly name: string; readonly instant: Date } | null {
+    const stamp = this.rowOptions?.schedule
+    if (!Array.isArray(stamp) || typeof stamp[0] !== 'string') return null
+    return { name: stamp[0], instant: new Date(Number(stamp[1])) }
+  }
+
   get enqueuedAt(): Date {
     return new Date(this.#row[7] * 1000)
   }

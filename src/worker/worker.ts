@@ -57,8 +57,18 @@ export interface WorkerContext {
   readonly queues: AppQueues
   readonly maxResultBytes: number
   readonly middleware: readonly Middleware[]
+  /** Fires schedules for as long as a worker runs. */
+  readonly scheduler: WorkerScheduler
   /** Refuses to start on a schema that will not do. */
   readonly assertReady: () => Promise<void>
+}
+
+/** What turns instants into jobs. */
+export interface WorkerScheduler {
+  /** Refuses what is declared wrong. */
+  check(): Promise<void>
+  /** @returns the function that takes the worker back */
+  enter(worker: () => string): Promise<() => void>
 }
 
 /** Only attempts of this age are worth asking about: a notification tells sooner. */
@@ -86,6 +96,7 @@ export class Worker implements AsyncDisposable {
   #stopping: Promise<void> | undefined
   #hurry = new AbortController()
   #log: JobLog | undefined
+  #unschedule: (() => void) | undefined
   readonly #undo: (() => void)[] = []
 
   constructor(options: WorkerOptions, context: WorkerContext) {
@@ -213,6 +224,7 @@ export class Worker implements AsyncDisposable {
     this.#state = 'starting'
     const { listener, waker, bus } = this.#context
     await this.#context.assertReady()
+    await this.#context.scheduler.check()
     this.#log = await this.#context.log.logger()
     this.#undo.push(
       waker.addLocal((queue, runAtUs) => this.#cycle.wakeFor(queue, runAtUs)),
@@ -235,6 +247,7 @@ export class Worker implements AsyncDisposable {
     this.#undo.push(() => clearInterval(ticking))
     this.#state = 'running'
     this.#cycle.start()
+    this.#unschedule = await this.#context.scheduler.enter(() => this.#id)
     bus.emit('worker:started', {
       workerId: this.id,
       name: this.name,
@@ -264,6 +277,7 @@ export class Worker implements AsyncDisposable {
     }
     await this.#starting.catch(() => undefined)
     this.#state = 'stopping'
+    this.#unschedule?.()
     const { bus, work } = this.#context
     bus.emit('worker:stopping', { workerId: this.id, name: this.name, running: this.#cycle.running })
     await drain({

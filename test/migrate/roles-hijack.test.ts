@@ -121,6 +121,27 @@ const CALLS: readonly (readonly [role: string, text: string])[] = [
   ['worker', `select celeriac.replace_node('${nodes[0]}', '${aPlan([randomUUID(), randomUUID()])}')`],
   ['worker', `select celeriac.add_members('${nodes[0]}', '${aPlan([randomUUID(), randomUUID()])}')`],
   ['worker', `select celeriac.sweep_unique_keys()`],
+  [
+    'operator',
+    `select celeriac.put_schedule('nightly', '{"task": "add", "rule": {"at": "2030-01-01"}, "overlap": "queue"}')`,
+  ],
+  ['operator', `select celeriac.pause_schedule('nightly', 'reason')`],
+  ['operator', `select celeriac.resume_schedule('nightly')`],
+  ['operator', `select celeriac.run_schedule('nightly')`],
+  ['operator', `select celeriac.skip_schedule('nightly', 1, null)`],
+  ['worker', `select celeriac.read_schedules('{add}', '{}', 10)`],
+  [
+    'worker',
+    `select celeriac.fire_schedules('[{"name": "nightly", "version": 4, "next": null, "ticks": [{"at": 1000, "job": [{"queue": "default", "task": "add"}, []]}]}]')`,
+  ],
+  ['worker', `select celeriac.break_schedule('nightly', 1, 'reason')`],
+  [
+    'worker',
+    `select celeriac.declare_schedules('${id}', '{add}', '{"hourly": {"task": "add", "rule": {"interval": 3600000}}}')`,
+  ],
+  ['worker', `select celeriac.judge_schedules()`],
+  ['worker', `select celeriac.prune_fires(null, 10)`],
+  ['operator', `select celeriac.remove_schedule('nightly')`],
   ['worker', `select celeriac.make_partitions(20)`],
   ['worker', `select * from celeriac.prune_results(1e12, 10)`],
   [
