@@ -30,18 +30,18 @@ set lock_timeout = 0
 as $$
 declare
   v_taken uuid[];
-  v_found integer;
+  v_others integer;
   v_judged record;
   v_queues text[];
   v_due timestamptz;
   v_later record;
 begin
   perform set_config('lock_timeout', p_patience_ms::text, true);
-  select keys.taken, keys.found into v_taken, v_found from celeriac.take_keys(p_batch) as keys;
-  if v_found = 0 and not p_batch @? '$[*][0].unique ? (exists (@.given) || exists (@.resent))'
+  select keys.taken, keys.others into v_taken, v_others from celeriac.take_keys(p_batch) as keys;
+  if v_others = 0 and not p_batch @? '$[*][0].unique ? (exists (@.given) || exists (@.resent))'
     and cardinality(v_taken) = (select sum(jsonb_array_length(entry -> 1)) from jsonb_array_elements(p_batch) as entry)
   then
-    select added.asleep, added.earliest into asleep, earliest from celeriac.insert_unique(p_batch, null, null) as added;
+    select added.asleep, added.earliest into asleep, earliest from celeriac.insert_unique(p_batch, null) as added;
     return;
   end if;
 

@@ -1,11 +1,11 @@
--- celeriac.take_keys(jsonb) → taken uuid[], found integer
+-- celeriac.take_keys(jsonb) → taken uuid[], others integer
 -- Takes the keys of a batch that nobody has, and locks the others, in the order of tasks and keys. A key that somebody
 -- has taken and not committed is waited for: it is ours when he rolls back.
 -- Args:    p_batch  see enqueue_unique
--- Returns: taken = ids of the jobs that have taken a key of their own; found = keys that were there, all of them locked now
+-- Returns: taken = ids of the jobs that have taken a key of their own; others = keys that were there, all of them locked now
 -- Writes:  unique_keys (insert)      Locks: unique_keys in order, until the transaction ends
 -- Calls:   unique_items, unique_claim      Called by: enqueue_unique
-create or replace function celeriac.take_keys(p_batch jsonb, out taken uuid[], out found integer)
+create or replace function celeriac.take_keys(p_batch jsonb, out taken uuid[], out others integer)
 language plpgsql
 set plan_cache_mode = force_generic_plan
 set jit = off
@@ -30,7 +30,7 @@ begin
     returning held.job_id
   )
   select (select array_agg(fresh.job_id) from fresh), (select count(*) from item) into taken, v_keys;
-  found := v_keys - coalesce(cardinality(taken), 0);
+  others := v_keys - coalesce(cardinality(taken), 0);
 end
 $$;
 comment on function celeriac.take_keys(jsonb) is 'Takes the keys of a batch that nobody has, and locks the others, in the order of tasks and keys.';
