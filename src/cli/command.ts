@@ -66,6 +66,16 @@ export function makeCommand<Options = object>(
     })
 }
 
+/** A command with commands of its own; without one of them it does what it says itself. */
+export function makeGroup(command: Command): { readonly command: Command; add(member: Command): void } {
+  return {
+    command,
+    add: (member) => {
+      command.addCommand(member.copyInheritedSettings(command).helpOption('-h, --help', 'print this help'))
+    },
+  }
+}
+
 function helpAfter({ details, examples }: CommandText): string {
   const width = Math.max(...examples.map(([command]) => command.length))
   const lines = examples.map(([command, purpose]) => `  ${command.padEnd(width)}   ${purpose}`)

@@ -23,6 +23,18 @@ export function addLabel(
 }
 
 /**
+ * Reads `-X`: names between commas.
+ *
+ * @throws {CeleriacError} `OPTION_INVALID` for an empty name
+ */
+export function readExclude(text: string): readonly string[] {
+  const names = text.split(',').map((name) => name.trim())
+  if (!names.includes('')) return names
+  const problem = 'names an empty queue; write mail,default'
+  throw new CeleriacError('OPTION_INVALID', { option: '--exclude', problem })
+}
+
+/**
  * Reads `-q`: `mail,default` is a list, in order; `mail:4,default` gives weights, 1 where none is written.
  *
  * @throws {CeleriacError} `OPTION_INVALID` for an empty name or one that is there twice

@@ -6,13 +6,14 @@ import type { Worker } from '../../worker/worker.ts'
 import { openApp } from '../app-session.ts'
 import { type Cli, makeCommand } from '../command.ts'
 import { EXIT, exitCodeOfSignal } from '../exit-codes.ts'
-import { durationOf, numberOf, readQueues } from '../flags.ts'
+import { durationOf, numberOf, readExclude, readQueues } from '../flags.ts'
 import type { Output } from '../output.ts'
 import { soon } from '../session.ts'
 
 interface Options {
   readonly app?: string
   readonly queues?: string
+  readonly exclude?: string
   readonly concurrency?: string
   readonly name?: string
   readonly stopTimeout?: string
@@ -61,8 +62,9 @@ export function workerCommand(cli: Cli): Command {
     .option('--app <file>', 'file that exports the app and defines its tasks (also: CELERIAC_APP)')
     .option(
       '-q, --queues <names>',
-      'queues in order (mail,default) or with weights (mail:4,default:1) (default: default)',
+      "queues in order (mail,default) or with weights (mail:4,default:1); 'mail.*' for all that fit (default: the app's)",
     )
+    .option('-X, --exclude <names>', 'queues to leave to others; alone: all queues but these')
     .option('-c, --concurrency <n>', 'jobs to run at once (default: 10)')
     .option('--name <name>', 'name for people (default: host and process id)')
     .option('--stop-timeout <duration>', 'how long running jobs may take to end (default: 30s)')
@@ -71,6 +73,7 @@ export function workerCommand(cli: Cli): Command {
 async function work(cli: Cli, app: Celeriac, options: Options, output: Output): Promise<number> {
   const worker = app.worker({
     ...(options.queues !== undefined && { queues: readQueues(options.queues) }),
+    ...(options.exclude !== undefined && { exclude: readExclude(options.exclude) }),
     ...(options.concurrency !== undefined && { concurrency: numberOf(options.concurrency) }),
     ...(options.name !== undefined && { name: options.name }),
     ...(options.stopTimeout !== undefined && { stopTimeout: durationOf(options.stopTimeout) }),
