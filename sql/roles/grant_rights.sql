@@ -185,7 +185,9 @@ begin
       -- parts of a worker's turn that concern limits
       ('bucket_id', 'plain', 'worker'),
       ('lane_id', 'plain', 'worker'),
-      ('lane_turn', 'plain', 'worker'),
+      ('line_turn', 'plain', 'worker'),
+      ('open_lanes', 'plain', 'worker'),
+      ('add_lanes', 'plain', 'worker'),
       ('rate_room', 'plain', 'worker'),
       ('rate_opens_at', 'plain', 'worker'),
       ('bucket_rule', 'plain', 'worker'),
@@ -201,6 +203,7 @@ begin
       ('touch_settings', 'plain', ''),
       ('reopen_limit', 'plain', ''),
       ('read_settings', 'pinned', 'worker'),
+      ('is_paused', 'plain', 'worker'),
       -- Tables are made and dropped by their owner alone.
       ('make_partitions', 'definer', 'worker'),
       ('prune_results', 'definer', 'worker'),

@@ -11,7 +11,8 @@
 -- Jobs that are limited stand in lanes, beside the line that claim_jobs takes from: of two with the same priority chance
 -- says which is looked at first.
 -- Writes:  jobs, results, attempts, lanes      Locks: the worker's gate, shared and without waiting (rescue_jobs says why)
--- Calls:   settle_jobs, reopen_lanes, drain_arrivals, find_priorities, claim_jobs, take_from_lanes, wake_lanes
+-- Calls:   settle_jobs, reopen_lanes, drain_arrivals, find_priorities, find_lane_priorities, claim_jobs, take_from_lanes,
+--          open_lanes, wake_lanes, is_paused, next_resume_at
 -- Called by: src/db/calls/work-cycle.ts
 create or replace function celeriac.work_cycle(
   p_worker_id uuid, p_ids uuid[], p_tokens bigint[], p_values text[], p_others jsonb,
@@ -30,6 +31,7 @@ declare
   v_now timestamptz := celeriac.clock();
   v_lost uuid[];
   v_freed bigint[];
+  v_open bigint[];
   v_ready text[];
   v_busy boolean := false;
   v_left integer := p_wanted;
@@ -43,13 +45,15 @@ declare
   v_groups text := '';
   v_next timestamptz;
   v_due timestamptz;
+  v_tasks text[] := p_tasks;
+  v_paused boolean;
   v_alive boolean := true;
 begin
   if cardinality(p_ids) > 0 or p_others is not null then
     select settled.lost, settled.freed into v_lost, v_freed
     from celeriac.settle_jobs(p_worker_id, p_ids, p_tokens, p_values, p_others) as settled;
     if v_freed is not null then
-      select reopened.queues, reopened.busy into v_ready, v_busy from celeriac.reopen_lanes(v_freed) as reopened;
+      select reopened.lanes, reopened.busy into v_open, v_busy from celeriac.reopen_lanes(v_freed) as reopened;
     end if;
   end if;
 
@@ -61,9 +65,15 @@ begin
   end if;
   if p_wanted > 0 and v_alive then
     select v_ready || drained.queues, v_busy or drained.busy into v_ready, v_busy from celeriac.drain_arrivals() as drained;
+    v_paused := exists (select from celeriac.pauses);
+    if v_paused then
+      v_tasks := array (select task from unnest(p_tasks) as task where not celeriac.is_paused('task', task));
+      v_next := celeriac.next_resume_at();
+    end if;
     for v_look in select look from jsonb_array_elements(p_looks) as look loop
       v_queue := v_look ->> 0;
-      v_laned := celeriac.find_lane_priorities(v_queue);
+      continue when v_paused and celeriac.is_paused('queue', v_queue);
+      v_laned := celeriac.find_lane_priorities(v_queue, v_open);
       foreach v_priority in array coalesce(celeriac.find_priorities(
         v_queue,
         array (
@@ -80,13 +90,14 @@ begin
           else array[false, true]
         end loop
           if v_lanes then
-            select given.claimed, given.taken, null::timestamptz as last_run_at, given.busy into v_claim
-            from celeriac.take_from_lanes(p_worker_id, v_queue, v_priority, p_tasks, v_left) as given;
+            select given.claimed, given.taken, null::timestamptz as last_run_at, given.busy, given.looked into v_claim
+            from celeriac.take_from_lanes(p_worker_id, v_queue, v_priority, v_tasks, v_left, v_open) as given;
             v_busy := v_busy or v_claim.busy;
+            v_open := array (select lane from unnest(v_open) as lane where lane <> all (coalesce(v_claim.looked, '{}')));
           else
             select given.claimed, given.taken, given.last_run_at into v_claim
             from celeriac.claim_jobs(
-              p_worker_id, v_queue, v_priority, p_tasks, v_left,
+              p_worker_id, v_queue, v_priority, v_tasks, v_left,
               coalesce((v_floor ->> 1)::timestamptz, '-infinity'),
               coalesce((v_floor ->> 2)::uuid, '00000000-0000-0000-0000-000000000000')
             ) as given;
@@ -112,6 +123,9 @@ begin
     v_next := least(v_next, (
       select lane.due_at from celeriac.lanes as lane where lane.state = 'due' order by lane.due_at limit 1
     ), case when v_busy then v_now + interval '5 milliseconds' end);
+  end if;
+  if cardinality(v_open) > 0 then
+    v_ready := v_ready || celeriac.open_lanes(v_open);
   end if;
   if v_ready is not null then
     perform celeriac.wake_lanes(v_ready);

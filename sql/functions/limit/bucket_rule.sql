@@ -4,9 +4,10 @@
 -- Returns: one row; nulls where nothing is limited, also for a limit that nobody has declared
 -- Writes:  nothing      Called by: take_from_lanes, place_lanes, take_units
 create or replace function celeriac.bucket_rule(
-  p_limit text, p_chosen jsonb,
-  out concurrency integer, out rate_limit integer, out rate_per_ms double precision, out rate_burst integer
+  p_limit text, p_chosen jsonb
 )
+-- planner: a table, and not one row, since only that is seen through.
+returns table (concurrency integer, rate_limit integer, rate_per_ms double precision, rate_burst integer)
 language sql stable
 as $$
   select

@@ -5,7 +5,7 @@
 --          stay for a later turn
 -- Writes:  arrivals (delete), lanes, buckets (insert)
 -- Locks:   arrivals and lanes without waiting; an insert of a new lane waits for another one of the same
--- Calls:   reopen_lanes, lane_turn, bucket_id      Called by: work_cycle
+-- Calls:   reopen_lanes, open_lanes, add_lanes, line_turn      Called by: work_cycle
 create or replace function celeriac.drain_arrivals(out queues text[], out busy boolean)
 language plpgsql
 set plan_cache_mode = force_generic_plan
@@ -21,92 +21,63 @@ declare
   v_left bigint[];
   v_lanes bigint[];
   v_locked bigint[];
-  v_queues text[];
+  v_opened bigint[];
 begin
   busy := false;
   if exists (select from celeriac.arrivals) then
-    v_news := array (select news.id from celeriac.arrivals as news order by news.id limit 1000 for update skip locked);
-    -- Slots that were left: before any lane is held, since this one waits.
-    v_left := array (
-      select distinct news.lane_id from celeriac.arrivals as news
-      where news.id = any (v_news) and news.queue is null order by news.lane_id
-    );
-    if cardinality(v_left) > 0 then
-      delete from celeriac.arrivals as news where news.id = any (v_news) and news.queue is null;
-      select reopened.queues, reopened.busy into queues, busy from celeriac.reopen_lanes(v_left) as reopened;
-      -- Their settings may have changed: a time that was worked out before counts no more.
-      update celeriac.lanes as lane set due_at = v_now
-      where lane.id = any (array (
-        select lane.id from celeriac.lanes as lane where lane.id = any (v_left) and lane.state = 'due' for update skip locked
-      ));
-    end if;
-
-    v_lanes := array (
-      select distinct news.lane_id from celeriac.arrivals as news where news.id = any (v_news) order by news.lane_id
-    );
+    select array_agg(news.id), array_agg(distinct news.lane_id) filter (where news.queue is not null),
+      array_agg(distinct news.lane_id) filter (where news.queue is null)
+    into v_news, v_lanes, v_left
+    from (
+      select news.id, news.lane_id, news.queue from celeriac.arrivals as news order by news.id limit 1000 for update skip locked
+    ) as news;
   end if;
 
-  if cardinality(v_lanes) > 0 then
-    insert into celeriac.lanes (id, queue, door, bucket_ids, weight, used_at)
-    select distinct on (news.lane_id)
-      news.lane_id, news.queue, news.door,
-      array (
-        select celeriac.bucket_id(one ->> 0, one ->> 1) from jsonb_array_elements(coalesce(news.door -> 'limits', '[]')) as one
-      ),
-      coalesce((news.door -> 'fair' ->> 1)::double precision, 1), v_now
-    from celeriac.arrivals as news
-    where news.id = any (v_news)
-      and not exists (select from celeriac.lanes as lane where lane.id = news.lane_id)
-    order by news.lane_id
-    on conflict do nothing;
+  -- Slots that were left, or settings that have changed: before any lane is held, since this may wait for one.
+  if v_left is not null then
+    delete from celeriac.arrivals as news where news.id = any (v_news) and news.queue is null;
+    select reopened.lanes, reopened.busy into v_opened, busy from celeriac.reopen_lanes(v_left) as reopened;
+    queues := celeriac.open_lanes(v_opened || v_left);
+  end if;
+
+  if v_lanes is not null then
+    perform celeriac.add_lanes(v_news);
     v_locked := array (
       select lane.id from celeriac.lanes as lane where lane.id = any (v_lanes) order by lane.id for update skip locked
     );
     busy := busy or cardinality(v_locked) < cardinality(v_lanes);
-    insert into celeriac.buckets (id, limit_name, key, used_at)
-    select distinct on (celeriac.bucket_id(one ->> 0, one ->> 1))
-      celeriac.bucket_id(one ->> 0, one ->> 1), one ->> 0, one ->> 1, v_now
-    from celeriac.arrivals as news, jsonb_array_elements(coalesce(news.door -> 'limits', '[]')) as one
-    where news.id = any (v_news) and news.lane_id = any (v_locked)
-      and not exists (select from celeriac.buckets as bucket where bucket.id = celeriac.bucket_id(one ->> 0, one ->> 1))
-    order by celeriac.bucket_id(one ->> 0, one ->> 1)
-    on conflict do nothing;
-
     with news as (
       delete from celeriac.arrivals as news
-      where news.id = any (v_news) and news.lane_id = any (v_locked)
-      returning news.lane_id, news.priority, news.door
+      where news.id = any (v_news) and news.lane_id = any (v_locked) and news.queue is not null
+      returning news.lane_id, news.priority, news.queue, (news.door -> 'fair' ->> 1)::double precision as weight
     ), latest as materialized (
-      select news.lane_id, max(news.priority) as priority, max((news.door -> 'fair' ->> 1)::double precision) as weight
-      from news group by news.lane_id
-    ), ready as (
+      select news.lane_id, news.queue, max(news.priority) as priority, max(news.weight) as weight
+      from news group by news.lane_id, news.queue
+    ), line as materialized (
+      select line.queue, line.priority, celeriac.line_turn(line.queue, line.priority) as turn
+      from (select distinct latest.queue, latest.priority from latest) as line
+    ), changed as (
+      -- One that is busy anyway, and stays as it is, costs nothing.
       update celeriac.lanes as lane
       set state = case lane.state when 'idle' then 'ready' else lane.state end,
           priority = case lane.state when 'idle' then latest.priority else greatest(lane.priority, latest.priority) end,
-          turn = case lane.state
-            when 'idle' then greatest(lane.turn, celeriac.lane_turn(lane.queue, latest.priority)) else lane.turn end,
+          turn = case lane.state when 'idle' then greatest(lane.turn, (
+            select line.turn from line where line.queue = latest.queue and line.priority = latest.priority
+          )) else lane.turn end,
           weight = coalesce(latest.weight, lane.weight),
           used_at = v_now
       from latest
       where lane.id = latest.lane_id
-      returning lane.queue, lane.state
+        and (lane.state = 'idle' or lane.priority < latest.priority or latest.weight <> lane.weight)
     )
-    select array_agg(distinct ready.queue) into v_queues from ready where ready.state = 'ready';
-    queues := queues || v_queues;
+    select queues || array_agg(distinct latest.queue) into queues from latest;
   end if;
 
   if exists (select from celeriac.lanes as lane where lane.state = 'due' and lane.due_at <= v_now) then
-    with ready as (
-      update celeriac.lanes as lane
-      set state = 'ready', due_at = null, turn = greatest(lane.turn, celeriac.lane_turn(lane.queue, lane.priority))
-      where lane.id = any (array (
-        select due.id from celeriac.lanes as due
-        where due.state = 'due' and due.due_at <= v_now order by due.due_at limit 500 for update skip locked
-      ))
-      returning lane.queue
-    )
-    select array_agg(distinct ready.queue) into v_queues from ready;
-    queues := queues || v_queues;
+    queues := queues || celeriac.open_lanes(array (
+      select due.id from celeriac.lanes as due
+      where due.state = 'due' and due.due_at <= v_now order by due.due_at limit 500 for update skip locked
+    ));
   end if;
 end
 $$;

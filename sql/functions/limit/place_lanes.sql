@@ -1,9 +1,9 @@
--- celeriac.place_lanes(bigint[], jsonb, timestamptz) → void
+-- celeriac.place_lanes(bigint[], bigint[], double precision[], timestamptz) → void
 -- Puts lanes where they belong after something was taken: idle when nothing waits, full when it waits for a holder, due
 -- when a rate names a time, else ready at its next turn. One that had its turn and could not use it goes behind.
--- Args:    p_lanes  lanes that were looked at      p_taken  as of spend_units, or null
+-- Args:    p_lanes  lanes that were looked at      p_served, p_turns  those that something was taken from, and their turns now
 -- Writes:  lanes, whose locks and whose buckets' the caller holds      Called by: take_from_lanes
-create or replace function celeriac.place_lanes(p_lanes bigint[], p_taken jsonb, p_now timestamptz)
+create or replace function celeriac.place_lanes(p_lanes bigint[], p_served bigint[], p_turns double precision[], p_now timestamptz)
 returns void
 language plpgsql
 set plan_cache_mode = force_generic_plan
@@ -14,13 +14,13 @@ set enable_hashjoin = off
 set enable_mergejoin = off
 as $$
 begin
-  with served as materialized (
-    select (one -> 1)::bigint as id, max((one -> 2)::double precision) as turn
-    from jsonb_array_elements(p_taken) as one group by 1
-  ), placed as materialized (
-    select lane.id, head.priority, hold.full_bucket, hold.due_at,
-      (select served.turn from served where served.id = lane.id) as turn
-    from unnest(p_lanes) as mine (id)
+  with placed as materialized (
+    select lane.id, head.priority, hold.full_bucket, hold.due_at, mine.turn
+    from (
+      select served.id, served.turn from unnest(p_served, p_turns) as served (id, turn)
+      union all
+      select lane, null from unnest(p_lanes) as lane where lane <> all (coalesce(p_served, '{}'))
+    ) as mine
     cross join lateral (select lane.* from celeriac.lanes as lane where lane.id = mine.id offset 0) as lane
     left join lateral (
       select job.priority, case when job.options -> 'door' @? '$.limits[*][2]' then job.options -> 'door' -> 'limits' end as units
@@ -66,7 +66,10 @@ begin
       turn = coalesce(placed.turn, lane.turn + 1e-6),
       used_at = p_now
   from placed
-  where lane.id = placed.id;
+  -- One that stays full is left as it is: it enters the line anew when a slot is left.
+  where lane.id = placed.id
+    and (placed.full_bucket is null or lane.state <> 'full' or lane.full_bucket <> placed.full_bucket
+      or lane.priority <> placed.priority or lane.door ? 'fair');
 end
 $$;
-comment on function celeriac.place_lanes(bigint[], jsonb, timestamptz) is 'Puts lanes where they belong after something was taken: idle when nothing waits, full when it waits for a holder, due when a rate names a time, else ready at its next turn.';
+comment on function celeriac.place_lanes(bigint[], bigint[], double precision[], timestamptz) is 'Puts lanes where they belong after something was taken: idle when nothing waits, full when it waits for a holder, due when a rate names a time, else ready at its next turn.';

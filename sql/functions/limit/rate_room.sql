@@ -6,9 +6,10 @@
 -- Writes:  nothing      Called by: take_from_lanes, take_units
 create or replace function celeriac.rate_room(
   p_spent_at timestamptz[], p_spent_units integer[], p_next_at timestamptz,
-  p_limit integer, p_per_ms double precision, p_burst integer, p_now timestamptz,
-  out window_room integer, out spread_room integer
+  p_limit integer, p_per_ms double precision, p_burst integer, p_now timestamptz
 )
+-- planner: a table, and not one row, since only that is seen through.
+returns table (window_room integer, spread_room integer)
 language sql immutable
 as $$
   select

@@ -2,7 +2,7 @@
 -- Writes into buckets what was taken from them at an instant.
 -- Holders that have no running job any more are left out. Of starts the last window is kept; those within a 64th of it
 -- share the time of the last, which lets a few start later than they might, never one too early.
--- Args:    p_taken  [[job id, lane id, turn, [bucket id, …], [units, …] or null], …]
+-- Args:    p_taken  [[job id, [bucket id, …], [units, …] or null], …]
 -- Writes:  buckets, whose locks the caller holds      Called by: take_from_lanes
 create or replace function celeriac.spend_units(p_taken jsonb, p_now timestamptz)
 returns void
@@ -18,8 +18,8 @@ begin
     select bucket.id::bigint as id, sum(unit.units)::integer as units,
       array_agg((one ->> 0)::uuid) as jobs, string_agg(repeat((one ->> 0) || ',', least(unit.units, 10001)), '') as holders
     from jsonb_array_elements(p_taken) as one
-    cross join lateral jsonb_array_elements(one -> 3) with ordinality as bucket (id, place)
-    cross join lateral (select coalesce((one -> 4 -> (bucket.place - 1)::integer)::integer, 1) as units) as unit
+    cross join lateral jsonb_array_elements(one -> 1) with ordinality as bucket (id, place)
+    cross join lateral (select coalesce((one -> 2 -> (bucket.place - 1)::integer)::integer, 1) as units) as unit
     group by bucket.id
     order by bucket.id::bigint
   )

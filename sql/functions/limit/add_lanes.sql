@@ -1,0 +1,42 @@
+-- celeriac.add_lanes(bigint[]) → void
+-- Makes the lanes, and their buckets, that arrivals name and that are not there yet.
+-- Args:    p_news  ids of arrivals
+-- Writes:  lanes (insert), buckets (insert), both in order of id      Locks: waits for another insert of the same
+-- Calls:   bucket_id      Called by: drain_arrivals
+create or replace function celeriac.add_lanes(p_news bigint[])
+returns void
+language plpgsql
+set plan_cache_mode = force_generic_plan
+set jit = off
+set enable_seqscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
+as $$
+declare
+  v_now timestamptz := celeriac.clock();
+begin
+  insert into celeriac.lanes (id, queue, door, bucket_ids, weight, used_at)
+  select distinct on (news.lane_id)
+    news.lane_id, news.queue, news.door,
+    array (
+      select celeriac.bucket_id(one ->> 0, one ->> 1) from jsonb_array_elements(coalesce(news.door -> 'limits', '[]')) as one
+    ),
+    coalesce((news.door -> 'fair' ->> 1)::double precision, 1), v_now
+  from celeriac.arrivals as news
+  where news.id = any (p_news) and news.queue is not null
+    and not exists (select from celeriac.lanes as lane where lane.id = news.lane_id)
+  order by news.lane_id
+  on conflict do nothing;
+  if not found then
+    return;
+  end if;
+  insert into celeriac.buckets (id, limit_name, key, used_at)
+  select distinct on (celeriac.bucket_id(one ->> 0, one ->> 1))
+    celeriac.bucket_id(one ->> 0, one ->> 1), one ->> 0, one ->> 1, v_now
+  from celeriac.arrivals as news, jsonb_array_elements(coalesce(news.door -> 'limits', '[]')) as one
+  where news.id = any (p_news) and news.queue is not null
+  order by celeriac.bucket_id(one ->> 0, one ->> 1)
+  on conflict do nothing;
+end
+$$;
+comment on function celeriac.add_lanes(bigint[]) is 'Makes the lanes, and their buckets, that arrivals name and that are not there yet.';
