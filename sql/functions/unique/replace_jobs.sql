@@ -38,7 +38,7 @@ begin
             v_now + coalesce((later.shape ->> 'delayMs')::double precision, 0) * interval '1 millisecond'
           ),
           -- Too late already is now.
-          greatest(later.latest, v_now)
+          case when later.latest is not null then greatest(later.latest, v_now) end
         ),
         expires_at = coalesce(
           (later.shape ->> 'expiresAt')::timestamptz,
