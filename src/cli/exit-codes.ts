@@ -17,6 +17,9 @@ const USAGE: readonly ErrorCode[] = [
   'JOB_ID_INVALID',
   'ARGS_REJECTED',
   'DECODE_FAILED',
+  'CRON_INVALID',
+  'CRON_NEVER',
+  'TIMEZONE_UNKNOWN',
 ]
 const UNREACHABLE: readonly ErrorCode[] = ['CONNECT_FAILED', 'EMBEDDED_FAILED', 'EMBEDDED_UNAVAILABLE']
 const SCHEMA: readonly ErrorCode[] = ['NOT_MIGRATED', 'SCHEMA_BEHIND', 'SCHEMA_AHEAD']

@@ -20,6 +20,7 @@ const SPEAK_FOR_THEMSELVES: readonly ErrorCode[] = [
   'READ_ONLY',
   'WORKER_STATE',
   'WORKFLOW_BUSY',
+  'TIMEZONE_UNKNOWN',
   'DEMO_PACKAGES',
   'AUDIO_FOLDER',
 ]
@@ -66,6 +67,8 @@ function hintFor({ code, facts }: CeleriacError, command: string): string {
       return 'celeriac jobs, which lists the ids there are'
     case 'WORKFLOW_UNKNOWN':
       return 'celeriac jobs, which lists the ids there are; any job of a workflow names it'
+    case 'SCHEDULE_UNKNOWN':
+      return 'celeriac schedules, which lists those there are'
     case 'JOB_FAILED':
     case 'CHORD_FAILED':
     case 'JOB_CANCELLED':

@@ -10,6 +10,7 @@ import { jobsCommand } from './commands/jobs.ts'
 import { migrateCommand } from './commands/migrate.ts'
 import { queuesCommand } from './commands/queues.ts'
 import { retryCommand } from './commands/retry.ts'
+import { schedulesCommand } from './commands/schedules.ts'
 import { workerCommand } from './commands/worker.ts'
 import { workersCommand } from './commands/workers.ts'
 import { workflowCommand } from './commands/workflow.ts'
@@ -60,6 +61,7 @@ export function makeProgram(cli: Cli): Command {
     cancelCommand,
     workflowCommand,
     queuesCommand,
+    schedulesCommand,
     workersCommand,
     doctorCommand,
   ]

@@ -11,6 +11,7 @@ import type {
   JobListRow,
   PauseListRow,
   QueueOverviewRow,
+  ScheduleListRow,
   Views,
   WorkerOverviewRow,
 } from '../db/tables.ts'
@@ -98,6 +99,15 @@ export class Inspect {
   async workers(): Promise<WorkerOverviewRow[]> {
     const views = await this.#views()
     return this.#rows(views.selectFrom('worker_overview').selectAll().orderBy('name').compile())
+  }
+
+  /** Schedules, by name. */
+  async schedules(): Promise<ScheduleListRow[]> {
+    const views = await this.#views()
+    const columns = await this.#columns('schedule_list')
+    return columns.completed(
+      await this.#rows(views.selectFrom('schedule_list').select(columns.readable).orderBy('name').compile()),
+    )
   }
 
   /** How many results there are of each state, in the partitions that are kept. */

@@ -195,7 +195,10 @@ export class Schedules {
       if (tries === SKIP_TRIES || row.condition !== 'active') {
         throw new CeleriacError('SCHEDULE_STATE', {
           schedule: name,
-          problem: `has no next instant to skip: it is ${row.condition}`,
+          problem:
+            row.condition === 'active'
+              ? 'has no next instant yet: workers that run its task work it out'
+              : `has no next instant to skip: it is ${row.condition}`,
         })
       }
       // A worker may be working it out.
@@ -220,7 +223,7 @@ export class Schedules {
   async #unknown(name: string): Promise<CeleriacError> {
     const names = (await readScheduleList(this.#context.database, null)).map((row) => row.name)
     const meant = nearest(name, names)
-    const hint = meant === null ? 'app.schedules.list() tells which there are' : `did you mean "${meant}"?`
+    const hint = meant === null ? 'list() tells which there are' : `did you mean "${meant}"?`
     return new CeleriacError('SCHEDULE_UNKNOWN', { schedule: name, hint })
   }
 }
