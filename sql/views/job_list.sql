@@ -21,7 +21,32 @@ select
   job.task, job.queue, job.priority, job.attempt, job.max_attempts,
   job.enqueued_at, job.run_at, job.claimed_at, null::timestamptz as settled_at, job.expires_at,
   job.worker_id, job.root_id, job.parent_id, job.labels, job.progress,
-  null::text as error_name, null::text as error_message, job.workflow_id
+  null::text as error_name, null::text as error_message, job.workflow_id,
+  case
+    when job.worker_id is not null then null
+    when job.expires_at <= celeriac.clock() then 'expired'
+    when job.run_at is null and job.lane_id is null then 'blocked'
+    when job.run_at > celeriac.clock() then case when job.attempt - job.snoozes - job.losses > 0 then 'retrying' else 'scheduled' end
+    -- Subqueries, so that who does not ask for the column pays nothing; each is a lookup by primary key.
+    else coalesce(
+      (
+        select 'queue_paused' from celeriac.pauses as pause
+        where pause.kind = 'queue' and pause.name = job.queue and (pause.expires_at is null or pause.expires_at > celeriac.clock())
+      ),
+      (
+        select 'task_paused' from celeriac.pauses as pause
+        where pause.kind = 'task' and pause.name = job.task and (pause.expires_at is null or pause.expires_at > celeriac.clock())
+      ),
+      case when job.lane_id is null then 'ready' else coalesce((
+        select case lane.state
+          when 'full' then 'concurrency'
+          when 'due' then case when isfinite(lane.due_at) then 'rate' else 'held' end
+          when 'ready' then 'turn'
+        end
+        from celeriac.lanes as lane where lane.id = job.lane_id
+      ), 'arriving') end
+    )
+  end as reason
 from celeriac.jobs as job
 left join celeriac.workers as worker on worker.id = job.worker_id
 union all
@@ -29,7 +54,7 @@ select
   result.id, result.state, null, result.task, result.queue, result.priority, result.attempt, result.max_attempts,
   result.enqueued_at, result.run_at, result.claimed_at, result.settled_at, null,
   result.worker_id, result.root_id, result.parent_id, result.labels, result.progress,
-  result.error ->> 'name', result.error ->> 'message', result.workflow_id
+  result.error ->> 'name', result.error ->> 'message', result.workflow_id, null
 from celeriac.results as result;
 comment on view celeriac.job_list is 'Every job, settled or not, in the columns a list needs.';
 comment on column celeriac.job_list.id is 'Id of the job.';
@@ -53,3 +78,4 @@ comment on column celeriac.job_list.progress is 'What its handler last reported.
 comment on column celeriac.job_list.error_name is 'Name of the error it ended with.';
 comment on column celeriac.job_list.error_message is 'Message of the error it ended with.';
 comment on column celeriac.job_list.workflow_id is 'The canvas it is a node of.';
+comment on column celeriac.job_list.reason is 'Why it does not run yet, in short: expired, blocked, scheduled, retrying, queue_paused, task_paused, concurrency, rate (or held for a while), held, turn, arriving, ready; celeriac.explain(id) says more. Null for one that runs or is settled.';

@@ -5,6 +5,7 @@ import { cancelCommand } from './commands/cancel.ts'
 import { demoCommand } from './commands/demo.ts'
 import { doctorCommand } from './commands/doctor.ts'
 import { enqueueCommand } from './commands/enqueue.ts'
+import { explainCommand } from './commands/explain.ts'
 import { jobCommand } from './commands/job.ts'
 import { jobsCommand } from './commands/jobs.ts'
 import { migrateCommand } from './commands/migrate.ts'
@@ -57,6 +58,7 @@ export function makeProgram(cli: Cli): Command {
     enqueueCommand,
     jobsCommand,
     jobCommand,
+    explainCommand,
     retryCommand,
     cancelCommand,
     workflowCommand,

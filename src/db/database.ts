@@ -61,7 +61,7 @@ export interface TakenClient {
 
 /** How often a statement is sent that only reads, when its connection ends under it. */
 const STALE_TRIES = 3
-const READING = /\.(find|read)_\w+(\/\d+)?$/
+const READING = /\.((find|read)_\w+|explain)(\/\d+)?$/
 
 export class Database implements Executor {
   readonly schema: string

@@ -22,6 +22,7 @@ export interface JobListRow {
   readonly progress: unknown
   readonly error_name: string | null
   readonly error_message: string | null
+  readonly reason: string | null
 }
 
 /** A row of `attempt_list`. */

@@ -9,10 +9,12 @@ import {
 } from '../base/errors.ts'
 import { type Codec, decodeValue } from '../base/json.ts'
 import { restoreError, type StoredError } from '../base/thrown.ts'
+import { readExplanation } from '../db/calls/explain.ts'
 import { cancelJobs, forgetJobs, retryJobs } from '../db/calls/job.ts'
 import { killJobs } from '../db/calls/kill-jobs.ts'
 import { type JobDetailRow, type JobOutcomeRow, readChildren, readDetail } from '../db/calls/read-jobs.ts'
 import type { Database } from '../db/database.ts'
+import { type Explanation, explanationFrom } from './explanation.ts'
 import { infoFrom, type JobInfo } from './info.ts'
 import { ProgressFeed } from './progress-feed.ts'
 import type { Results } from './results.ts'
@@ -123,6 +125,11 @@ export class JobHandle<Result = unknown> {
     const info = infoFrom(row, this.#context.codec)
     if (row.state !== 'succeeded' || row.options?.join === undefined) return info
     return { ...info, value: await this.#context.joined(this.id) }
+  }
+
+  /** Why the job is not running yet: which door holds it, who holds that, and when it may start. Also for an unknown id. */
+  async explain(): Promise<Explanation> {
+    return explanationFrom(await readExplanation(this.#context.database, this.id))
   }
 
   /** What the handler reports, as it does, from its latest report on; ends with the job. */

@@ -100,6 +100,8 @@ const CALLS: readonly (readonly [role: string, text: string])[] = [
   ['producer', `select celeriac.find_workflow_counts('${nodes[1]}')`],
   ['producer', `select celeriac.find_outcomes('{${id}}')`],
   ['producer', `select celeriac.find_detail('${id}')`],
+  ['producer', `select celeriac.explain('${id}')`],
+  ['producer', `select celeriac.explain_text('${nodes[1]}')`],
   ['producer', `select celeriac.register_listener('${id}', 1000)`],
   ['producer', `select * from celeriac.cancel('${id}', 'reason')`],
   ['producer', `select * from celeriac.cancel_jobs('{${id}}', 'reason')`],
