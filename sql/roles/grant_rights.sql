@@ -208,6 +208,7 @@ begin
       ('touch_settings', 'plain', ''),
       ('reopen_limit', 'plain', ''),
       ('read_settings', 'pinned', 'worker'),
+      ('prune_lanes', 'pinned', 'worker'),
       ('is_paused', 'plain', 'worker'),
       -- Tables are made and dropped by their owner alone.
       ('make_partitions', 'definer', 'worker'),

@@ -3,7 +3,7 @@
  * what expired, make tomorrow's partitions, drop old ones, and say when jobs wait for nobody. Every worker could; the
  * one that holds the leader's lock does. It calls SQL and announces; it decides nothing itself.
  */
-import { findUnknownTasks, makePartitions, pruneResults, runRound } from '../db/calls/maintain.ts'
+import { findUnknownTasks, makePartitions, pruneLanes, pruneResults, runRound } from '../db/calls/maintain.ts'
 import { pruneFires } from '../db/calls/schedule.ts'
 import type { Database } from '../db/database.ts'
 import type { Events } from '../event/events.ts'
@@ -17,6 +17,7 @@ const RHYTHM = {
   graceMs: 1_500,
   maxLosses: 3,
   pruneEveryMs: 60_000,
+  lanesEveryMs: 30_000,
   reportEveryMs: 60_000,
   partitionDays: 7,
 } as const
@@ -71,6 +72,7 @@ export class Maintenance {
     this.#duties = [
       duty('rescuing and expiring jobs', RHYTHM.roundEveryMs, (accuser) => this.#round(accuser)),
       duty('pruning results', RHYTHM.pruneEveryMs, () => this.#prune()),
+      duty('pruning lanes', RHYTHM.lanesEveryMs, () => this.#pruneLanes()),
       duty('looking for unknown tasks', RHYTHM.reportEveryMs, () => this.#report()),
     ]
   }
@@ -159,6 +161,10 @@ export class Maintenance {
     await makePartitions(database, RHYTHM.partitionDays)
     while ((await pruneResults(database, retentionMs, PRUNED_AT_ONCE)).deleted >= PRUNED_AT_ONCE);
     while ((await pruneFires(database, retentionMs, PRUNED_AT_ONCE)) >= PRUNED_AT_ONCE);
+  }
+
+  async #pruneLanes(): Promise<void> {
+    while ((await pruneLanes(this.#options.database, PRUNED_AT_ONCE)) >= PRUNED_AT_ONCE);
   }
 
   async #report(): Promise<void> {

@@ -57,6 +57,17 @@ begin
   );
   looked := array (select lane.id from celeriac.lanes as lane where lane.id = any (v_lanes) and lane.bucket_ids <@ v_locked);
   busy := cardinality(looked) < cardinality(v_lanes);
+  if busy then
+    -- Somebody holds a bucket; or it is gone, since nobody had used it for long.
+    insert into celeriac.buckets (id, limit_name, key, used_at)
+    select distinct on (celeriac.bucket_id(one ->> 0, one ->> 1))
+      celeriac.bucket_id(one ->> 0, one ->> 1), one ->> 0, one ->> 1, v_now
+    from celeriac.lanes as lane, jsonb_array_elements(coalesce(lane.door -> 'limits', '[]')) as one
+    where lane.id = any (v_lanes) and lane.id <> all (looked)
+      and not exists (select from celeriac.buckets as bucket where bucket.id = celeriac.bucket_id(one ->> 0, one ->> 1))
+    order by celeriac.bucket_id(one ->> 0, one ->> 1)
+    on conflict do nothing;
+  end if;
 
   -- order: counted by a statement that began after the locks were taken; a snapshot from before would not see what was
   -- taken meanwhile. Rooms go along with each lane as arrays: what is looked up by key costs more than the rest.

@@ -49,7 +49,7 @@ begin
     if granted then
       -- A holder that is no job counts nowhere.
       perform celeriac.spend_units(
-        jsonb_build_array(jsonb_build_array(gen_random_uuid(), null, 0, jsonb_build_array(v_id), jsonb_build_array(p_units))), v_now
+        jsonb_build_array(jsonb_build_array(gen_random_uuid(), jsonb_build_array(v_id), jsonb_build_array(p_units))), v_now
       );
     else
       retry_at := celeriac.rate_opens_at(

@@ -89,3 +89,9 @@ export async function findUnknownTasks(
   const rows = await database.call('find_unknown_tasks', [most])
   return rows.map((row) => ({ task: row.task as string, jobs: Number(row.jobs) }))
 }
+
+/** Removes what nobody has used for long of limits; returns how many rows, of lanes or of buckets. */
+export async function pruneLanes(database: Database, most: number): Promise<number> {
+  const [row] = await database.call('prune_lanes', [most])
+  return Number(row?.prune_lanes ?? 0)
+}

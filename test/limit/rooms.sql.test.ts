@@ -1,0 +1,264 @@
+import { randomUUID } from 'node:crypto'
+import { describe, expect, test } from 'vitest'
+import { aQueue } from '../support/factory.ts'
+import { useDatabase } from '../support/postgres.ts'
+import { openSession } from '../support/session.ts'
+
+const database = useDatabase({ name: 'limit_rooms' })
+
+/** A worker that takes what it is given, turn by turn. */
+async function aTaker(queue: string) {
+  const id = randomUUID()
+  await database.query(
+    `select celeriac.register_worker($1, null, 'taker', 'here', 1, '0', array[$2], '{work}', 10, true)`,
+    [id, queue],
+  )
+  const held: { id: string; token: number }[] = []
+  return {
+    id,
+    /** Settles as many as that, oldest first, and takes what is given; returns how many. */
+    async turn(settle: number, wanted: number, through = database): Promise<number> {
+      const ended = held.splice(0, settle)
+      const [row] = await through.query<{ answer: string }>(
+        `select celeriac.work_cycle($1, $2, $3, $4, null, '{work}', $5, jsonb_build_array(jsonb_build_array($6::text, '[]'::jsonb))) as answer`,
+        [id, ended.map((one) => one.id), ended.map((one) => one.token), ended.map(() => null), wanted, queue],
+      )
+      const [, , , , groups] = JSON.parse(row?.answer ?? '[]') as [
+        0,
+        0,
+        0,
+        0,
+        [0, 0, 0, [string, number][]][],
+      ]
+      const given = groups.flatMap((group) => group[3]).map(([job, token]) => ({ id: job, token }))
+      held.push(...given)
+      return given.length
+    },
+    get holds() {
+      return held.length
+    },
+  }
+}
+
+type Limit = readonly [name: string, key: string, units?: number]
+
+async function arrive(queue: string, limits: readonly Limit[], count = 1): Promise<void> {
+  const jobs = Array.from({ length: count }, () => [randomUUID(), [], { limits }])
+  await database.query('select celeriac.enqueue_jobs($1)', [
+    JSON.stringify([[{ queue, task: 'work' }, jobs]]),
+  ])
+}
+
+async function aLimit(settings: object): Promise<string> {
+  const name = `limit-${randomUUID()}`
+  await database.query('insert into celeriac.limits (name, declared) values ($1, $2)', [name, settings])
+  return name
+}
+
+describe('what is in lanes', () => {
+  test('F-53 runs at most as often as the limit says, and goes on as soon as one ends', async () => {
+    const [queue, name] = [aQueue(), await aLimit({ concurrency: 5 })]
+    await arrive(queue, [[name, '']], 12)
+    const taker = await aTaker(queue)
+    expect(await taker.turn(0, 10)).toBe(5)
+    expect(await taker.turn(0, 10)).toBe(0)
+    expect(await taker.turn(2, 10)).toBe(2)
+    expect(await taker.turn(5, 10)).toBe(5)
+    expect(await taker.turn(5, 10)).toBe(0)
+  })
+
+  test('each key has the limit for itself', async () => {
+    const [queue, name] = [aQueue(), await aLimit({ concurrency: 1 })]
+    for (const key of ['a', 'b', 'c']) await arrive(queue, [[name, key]], 3)
+    const taker = await aTaker(queue)
+    expect(await taker.turn(0, 10)).toBe(3)
+    expect(await taker.turn(3, 10)).toBe(3)
+  })
+
+  test('passes all of several limits, and none is overdrawn by lanes that share it', async () => {
+    const [queue, own, shared] = [
+      aQueue(),
+      await aLimit({ concurrency: 2 }),
+      await aLimit({ concurrency: 3 }),
+    ]
+    for (const key of ['a', 'b', 'c'])
+      await arrive(
+        queue,
+        [
+          [own, key],
+          [shared, ''],
+        ],
+        4,
+      )
+    const taker = await aTaker(queue)
+    expect(await taker.turn(0, 10)).toBe(3)
+    const most = async () =>
+      database.query(
+        `select from celeriac.jobs as job where job.worker_id = $1
+          group by job.options -> 'door' -> 'limits' -> 0 ->> 1 having count(*) > 2`,
+        [taker.id],
+      )
+    let done = 3
+    while (taker.holds > 0) {
+      expect(await most()).toEqual([])
+      expect(taker.holds).toBeLessThanOrEqual(3)
+      done += await taker.turn(1, 10)
+    }
+    expect(done).toBe(12)
+  })
+
+  test('a job of many units waits for room for all of them, and nothing overtakes it in its lane', async () => {
+    const [queue, name] = [aQueue(), await aLimit({ concurrency: 4 })]
+    await arrive(queue, [[name, '', 3]])
+    await arrive(queue, [[name, '', 3]])
+    await arrive(queue, [[name, '']])
+    const taker = await aTaker(queue)
+    expect(await taker.turn(0, 10)).toBe(1)
+    expect(await taker.turn(0, 10)).toBe(0)
+    expect(await taker.turn(1, 10)).toBe(2)
+  })
+
+  test('a job that takes more than there is goes alone', async () => {
+    const [queue, name] = [aQueue(), await aLimit({ concurrency: 2 })]
+    await arrive(queue, [[name, '']])
+    await arrive(queue, [[name, '', 5]])
+    await arrive(queue, [[name, '']])
+    const taker = await aTaker(queue)
+    expect(await taker.turn(0, 10)).toBe(1)
+    expect(await taker.turn(1, 10)).toBe(1)
+    expect(await taker.turn(1, 10)).toBe(1)
+  })
+
+  test('a slot that is left while another worker judges the lane is not forgotten', async () => {
+    const [queue, name] = [aQueue(), await aLimit({ concurrency: 1 })]
+    await arrive(queue, [[name, '']], 3)
+    const [one, other] = [await aTaker(queue), await aTaker(queue)]
+    expect(await one.turn(0, 1)).toBe(1)
+    await using settling = await openSession(database.url)
+    await settling.query('begin')
+    // It settles, and commits only after the other has judged the bucket by what it sees.
+    await one.turn(1, 0, settling as unknown as typeof database)
+    expect(await other.turn(0, 1)).toBe(0)
+    await settling.query('commit')
+    expect(await other.turn(0, 1)).toBe(1)
+  })
+
+  test('an arrival that is committed late is found, and holds nobody up meanwhile', async () => {
+    const [queue, name] = [aQueue(), await aLimit({ concurrency: 10 })]
+    await using late = await openSession(database.url)
+    await late.query('begin')
+    await late.query(
+      `select celeriac.enqueue_jobs(jsonb_build_array(jsonb_build_array(jsonb_build_object('queue', '${queue}', 'task', 'work'),
+        jsonb_build_array(jsonb_build_array(gen_random_uuid(), '[]'::jsonb, jsonb_build_object('limits', jsonb_build_array(jsonb_build_array('${name}', ''))))))))`,
+    )
+    await arrive(queue, [[name, '']], 2)
+    const taker = await aTaker(queue)
+    expect(await taker.turn(0, 10)).toBe(2)
+    await late.query('commit')
+    expect(await taker.turn(0, 10)).toBe(1)
+  })
+
+  test('a job that is taken away leaves its slot', async () => {
+    const [queue, name] = [aQueue(), await aLimit({ concurrency: 1 })]
+    await arrive(queue, [[name, '']], 3)
+    const taker = await aTaker(queue)
+    await taker.turn(0, 1)
+    await database.query(
+      `select celeriac.kill_jobs(array(select id from celeriac.jobs where worker_id = $1), 'over')`,
+      [taker.id],
+    )
+    expect(await taker.turn(0, 1)).toBe(1)
+  })
+
+  test('a running job whose row is gone leaves its slot to whoever maintains', async () => {
+    const [queue, name] = [aQueue(), await aLimit({ concurrency: 1 })]
+    await arrive(queue, [[name, '']], 2)
+    const taker = await aTaker(queue)
+    await taker.turn(0, 1)
+    expect(await taker.turn(0, 1)).toBe(0)
+    await database.query('delete from celeriac.jobs where worker_id = $1', [taker.id])
+    await database.query('select celeriac.prune_lanes(100)')
+    expect(await taker.turn(0, 1)).toBe(1)
+  })
+
+  test('lanes and buckets that nobody uses any more are removed, and come back when they are needed', async () => {
+    const [queue, name] = [aQueue(), await aLimit({ concurrency: 1 })]
+    await arrive(queue, [[name, '']])
+    const taker = await aTaker(queue)
+    await taker.turn(0, 1)
+    await taker.turn(1, 1)
+    await database.query(
+      `update celeriac.buckets set used_at = used_at - interval '2 hours' where limit_name = $1`,
+      [name],
+    )
+    await database.query('select celeriac.prune_lanes(100)')
+    expect(await database.query('select from celeriac.buckets where limit_name = $1', [name])).toEqual([])
+    await arrive(queue, [[name, '']])
+    await taker.turn(0, 1)
+    expect((await taker.turn(0, 1)) + taker.holds).toBeGreaterThanOrEqual(1)
+    await taker.turn(1, 0)
+    await database.query(
+      `update celeriac.lanes set used_at = used_at - interval '2 hours' where queue = $1`,
+      [queue],
+    )
+    await taker.turn(0, 1)
+    await database.query('select celeriac.prune_lanes(100)')
+    await arrive(queue, [[name, '']])
+    expect(await taker.turn(0, 1)).toBe(1)
+  })
+})
+
+describe('a rate', () => {
+  test('lets start at once as many as its burst, and never more than its limit within the window', async () => {
+    const [queue, name] = [aQueue(), await aLimit({ rateLimit: 5, ratePerMs: 600_000, rateBurst: 3 })]
+    await arrive(queue, [[name, '']], 9)
+    const taker = await aTaker(queue)
+    expect(await taker.turn(0, 10)).toBe(3)
+    expect(await taker.turn(0, 10)).toBe(0)
+    const at = (ms: number) =>
+      database
+        .query(
+          `update celeriac.buckets
+      set next_at = next_at - $2 * interval '1 ms', spent_at = array(select s - $2 * interval '1 ms' from unnest(spent_at) as s)
+      where limit_name = $1`,
+          [name, ms],
+        )
+        .then(() =>
+          database.query(
+            `update celeriac.lanes set due_at = due_at - $2 * interval '1 ms' where queue = $1`,
+            [queue, ms],
+          ),
+        )
+    await at(240_000)
+    expect(await taker.turn(0, 10)).toBe(2)
+    await at(240_000)
+    expect(await taker.turn(0, 10)).toBe(0)
+    await at(121_000)
+    expect(await taker.turn(0, 10)).toBe(3)
+  })
+
+  test('counts units', async () => {
+    const [queue, name] = [aQueue(), await aLimit({ rateLimit: 10, ratePerMs: 600_000, rateBurst: 10 })]
+    await arrive(queue, [[name, '', 4]], 4)
+    const taker = await aTaker(queue)
+    expect(await taker.turn(0, 10)).toBe(2)
+    const [bucket] = await database.query<{ units: number }>(
+      'select (select sum(u)::int from unnest(spent_units) as u) as units from celeriac.buckets where limit_name = $1',
+      [name],
+    )
+    expect(bucket).toEqual({ units: 8 })
+  })
+
+  test('is kept by many that take at once', async () => {
+    const [queue, name] = [aQueue(), await aLimit({ rateLimit: 50, ratePerMs: 600_000, rateBurst: 50 })]
+    await arrive(queue, [[name, '']], 200)
+    const takers = await Promise.all(Array.from({ length: 8 }, () => aTaker(queue)))
+    for (let round = 0; round < 6; round += 1)
+      await Promise.all(takers.map((taker) => taker.turn(taker.holds, 7)))
+    const [{ count } = { count: 0 }] = await database.query<{ count: number }>(
+      `select (select count(*) from celeriac.results where queue = $1)::int + (select count(*) from celeriac.jobs where queue = $1 and worker_id is not null)::int as count`,
+      [queue],
+    )
+    expect(count).toBe(50)
+  })
+})
