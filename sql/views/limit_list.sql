@@ -34,7 +34,7 @@ with placed as (
   left join lateral (
     select count(*) as units, array_agg(distinct holder) as holder_ids
     from unnest(bucket.holders) as holder
-    where exists (select from celeriac.jobs as job where job.id = holder and job.worker_id is not null)
+    where exists (select from celeriac.jobs as job where job.id = holder and job.worker_id is not null and job.lane_id is not null)
   ) as live on true
   left join lateral celeriac.rate_room(
     bucket.spent_at, bucket.spent_units, bucket.next_at, rule.rate_limit, rule.rate_per_ms, rule.rate_burst, celeriac.clock()

@@ -49,7 +49,7 @@ begin
       cross join lateral celeriac.bucket_rule(bucket.limit_name, bucket.chosen) as rule
       cross join lateral (
         select count(*) as units from unnest(bucket.holders) as holder
-        where exists (select from celeriac.jobs as job where job.id = holder and job.worker_id is not null)
+        where exists (select from celeriac.jobs as job where job.id = holder and job.worker_id is not null and job.lane_id is not null)
       ) as live
     ) as hold on head.priority is not null
   )

@@ -26,7 +26,7 @@ begin
   update celeriac.buckets as bucket
   set holders = case when rule.concurrency is null then '{}' else array (
         select holder from unnest(bucket.holders) as holder
-        where exists (select from celeriac.jobs as job where job.id = holder and job.worker_id is not null)
+        where exists (select from celeriac.jobs as job where job.id = holder and job.worker_id is not null and job.lane_id is not null)
           and holder <> all (spent.jobs)
       ) || ('{' || rtrim(spent.holders, ',') || '}')::uuid[] end,
       next_at = case when rule.rate_limit is null then null else

@@ -83,8 +83,9 @@ begin
       from (
         select of_lane.place, rule.concurrency, rule.rate_limit,
           case when rule.concurrency is not null then rule.concurrency - (
+            -- One that was lost, and claimed again from the plain line, is on its way back into a lane and holds nothing.
             select count(*)::integer from unnest(bucket.holders) as holder
-            where exists (select from celeriac.jobs as job where job.id = holder and job.worker_id is not null)
+            where exists (select from celeriac.jobs as job where job.id = holder and job.worker_id is not null and job.lane_id is not null)
           ) end as slots,
           case when bucket.held_until > v_now then 0 else rate.window_room end as window_room, rate.spread_room
         from unnest(lane.bucket_ids) with ordinality as of_lane (id, place)
