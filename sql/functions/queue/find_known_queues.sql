@@ -1,6 +1,6 @@
 -- celeriac.find_known_queues() → setof text
 -- Lists the queues that hold jobs, have been served or have lanes, for workers that claim from queues by pattern.
--- Writes:  nothing      Calls: find_queues      Called by: src/db/calls/queue.ts
+-- Writes:  nothing      Calls: find_queues      Called by: reopen, src/db/calls/queue.ts
 create or replace function celeriac.find_known_queues()
 returns setof text
 language sql stable

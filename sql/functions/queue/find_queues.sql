@@ -1,7 +1,7 @@
 -- celeriac.find_queues() → setof text
 -- Lists the queues that hold jobs which time alone keeps from running.
 -- A step of the index for each queue, however many jobs they hold.
--- Writes:  nothing      Called by: reopen, src/db/calls/queue.ts
+-- Writes:  nothing      Called by: find_known_queues
 create or replace function celeriac.find_queues()
 returns setof text
 language sql stable

@@ -33,7 +33,7 @@ begin
   end if;
 
   insert into celeriac.pauses as pause (kind, name, reason, paused_at, expires_at)
-  values (p_kind, p_name, p_reason, v_now, p_expires_at)
+  values (p_kind, p_name, p_reason, v_now, nullif(p_expires_at, 'infinity'))
   on conflict on constraint pauses_are_made_once do update
   set reason = excluded.reason,
     expires_at = excluded.expires_at,

@@ -1,6 +1,6 @@
 -- celeriac.reopen(text, text) → void
 -- Lets in again what a pause kept out, after its row is gone.
--- Writes:  limits (label)      Calls: wake_workers, reopen_limit      Called by: resume, expire_pauses
+-- Writes:  limits (label)      Calls: find_known_queues, wake_workers, reopen_limit      Called by: resume, expire_pauses
 create or replace function celeriac.reopen(p_kind text, p_name text)
 returns void
 language plpgsql
@@ -13,8 +13,9 @@ begin
   if p_kind = 'queue' then
     perform celeriac.wake_workers(p_name, to_timestamp(0));
   elsif p_kind = 'task' then
-    -- Workers have looked past its jobs, so that each queue that may hold some has to be looked at from the beginning.
-    perform celeriac.wake_workers(name, to_timestamp(0)) from celeriac.find_queues() as name;
+    -- Workers have looked past its jobs, so that each queue has to be looked at from the beginning: also one that seems to
+    -- hold none, since whoever is enqueuing there at this moment woke workers that still saw the pause.
+    perform celeriac.wake_workers(name, to_timestamp(0)) from celeriac.find_known_queues() as name;
   else
     update celeriac.limits as door set chosen = nullif(door.chosen - 'concurrency', '{}')
     where door.name = 'label:' || p_name;
