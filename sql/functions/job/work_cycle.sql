@@ -121,7 +121,7 @@ begin
       exit when v_left <= 0;
     end loop;
     v_next := least(v_next, (
-      select lane.due_at from celeriac.lanes as lane where lane.state = 'due' order by lane.due_at limit 1
+      select lane.due_at from celeriac.lanes as lane where lane.state = 'due' and lane.due_at < 'infinity' order by lane.due_at limit 1
     ), case when v_busy then v_now + interval '5 milliseconds' end);
   end if;
   if cardinality(v_open) > 0 then
