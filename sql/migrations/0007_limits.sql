@@ -103,6 +103,7 @@ create table celeriac.arrivals (
   door jsonb,
   priority smallint not null default 0
 ) with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 2000, autovacuum_vacuum_cost_delay = 0);
+comment on sequence celeriac.arrivals_id_seq is 'Ids of arrivals.';
 comment on table celeriac.arrivals is 'News for lanes: something arrived in one, or may have left a slot. Whoever writes it locks nothing; workers drain it.';
 comment on column celeriac.arrivals.id is 'Order of writing, with gaps.';
 comment on column celeriac.arrivals.lane_id is 'The lane.';

@@ -185,6 +185,7 @@ begin
       ('rescue_jobs', 'plain', 'worker'),
       ('run_round', 'pinned', 'worker'),
       ('settle_jobs', 'plain', 'worker'),
+      ('settle_others', 'plain', 'worker'),
       ('wake_workers', 'plain', 'worker'),
       ('work_cycle', 'pinned', 'worker'),
       -- parts of a worker's turn that concern limits

@@ -10,7 +10,17 @@ const files = sqlFiles()
 const functions = files.filter(({ kind }) => kind === 'function')
 const views = files.filter(({ kind }) => kind === 'view')
 /** Called by users alone. */
-const PUBLIC = ['enqueue', 'cancel', 'kill', 'clock', 'explain_text', 'move', 'purge', 'reprioritise', 'reschedule']
+const PUBLIC = [
+  'enqueue',
+  'cancel',
+  'kill',
+  'clock',
+  'explain_text',
+  'move',
+  'purge',
+  'reprioritise',
+  'reschedule',
+]
 
 describe('sql/functions', () => {
   test.each(functions.map(({ name, text }) => [name, text]))('%s.sql defines exactly that', (name, text) => {

@@ -21,6 +21,7 @@ const UNORDERED: Readonly<Record<string, string>> = {
   'settle_jobs: delete jobs':
     'walks the ids in their order and looks each up: no other join is allowed to it',
   'enqueue_jobs: delete jobs': 'its own inserts, which nobody else can see yet',
+  'take_from_lanes: update jobs': 'locked by the statement before, which skips what others hold',
   'advance_dependencies: delete jobs': LOCKED_BELOW,
   'advance_dependencies: update jobs': LOCKED_BELOW,
   'fail_below: delete jobs': LOCKED_BELOW,

@@ -53,7 +53,7 @@ begin
     select settled.lost, settled.freed into v_lost, v_freed
     from celeriac.settle_jobs(p_worker_id, p_ids, p_tokens, p_values, p_others) as settled;
     if v_freed is not null then
-      select reopened.lanes, reopened.busy into v_open, v_busy from celeriac.reopen_lanes(v_freed) as reopened;
+      select reopened.opened, reopened.busy into v_open, v_busy from celeriac.reopen_lanes(v_freed) as reopened;
     end if;
   end if;
 
@@ -64,7 +64,7 @@ begin
     end if;
   end if;
   if p_wanted > 0 and v_alive then
-    select v_ready || drained.queues, v_busy or drained.busy into v_ready, v_busy from celeriac.drain_arrivals() as drained;
+    select v_ready || drained.ready, v_busy or drained.busy into v_ready, v_busy from celeriac.drain_arrivals() as drained;
     v_paused := exists (select from celeriac.pauses);
     if v_paused then
       v_tasks := array (select task from unnest(p_tasks) as task where not celeriac.is_paused('task', task));

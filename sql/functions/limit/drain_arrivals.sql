@@ -1,12 +1,12 @@
--- celeriac.drain_arrivals() → queues text[], busy boolean
+-- celeriac.drain_arrivals() → ready text[], busy boolean
 -- Takes note of what has happened to lanes: jobs that arrived, slots that were left, rates that are due.
 -- Whoever has news for a lane writes them down and locks nothing; any worker may read them, and does so in each turn.
--- Returns: queues = those of lanes that are ready now, null for none; busy = some lane was in somebody's hands: its news
+-- Returns: ready = queues of lanes that are ready now, null for none; busy = some lane was in somebody's hands: its news
 --          stay for a later turn
 -- Writes:  arrivals (delete), lanes, buckets (insert)
 -- Locks:   arrivals and lanes without waiting; an insert of a new lane waits for another one of the same
 -- Calls:   reopen_lanes, open_lanes, add_lanes, line_turn      Called by: work_cycle
-create or replace function celeriac.drain_arrivals(out queues text[], out busy boolean)
+create or replace function celeriac.drain_arrivals(out ready text[], out busy boolean)
 language plpgsql
 set plan_cache_mode = force_generic_plan
 set jit = off
@@ -36,8 +36,8 @@ begin
   -- Slots that were left, or settings that have changed: before any lane is held, since this may wait for one.
   if v_left is not null then
     delete from celeriac.arrivals as news where news.id = any (v_news) and news.queue is null;
-    select reopened.lanes, reopened.busy into v_opened, busy from celeriac.reopen_lanes(v_left) as reopened;
-    queues := celeriac.open_lanes(v_opened || v_left);
+    select reopened.opened, reopened.busy into v_opened, busy from celeriac.reopen_lanes(v_left) as reopened;
+    ready := celeriac.open_lanes(v_opened || v_left);
   end if;
 
   if v_lanes is not null then
@@ -70,11 +70,11 @@ begin
       where lane.id = latest.lane_id
         and (lane.state = 'idle' or lane.priority < latest.priority or latest.weight <> lane.weight)
     )
-    select queues || array_agg(distinct latest.queue) into queues from latest;
+    select ready || array_agg(distinct latest.queue) into ready from latest;
   end if;
 
   if exists (select from celeriac.lanes as lane where lane.state = 'due' and lane.due_at <= v_now) then
-    queues := queues || celeriac.open_lanes(array (
+    ready := ready || celeriac.open_lanes(array (
       select due.id from celeriac.lanes as due
       where due.state = 'due' and due.due_at <= v_now order by due.due_at limit 500 for update skip locked
     ));

@@ -1,6 +1,6 @@
 -- celeriac.prune_lanes(integer) → integer
 -- Removes lanes and buckets that nobody has used for an hour and that say nothing any more, and looks again at some of
--- those that wait for a slot: a job whose row was removed by hand leaves its slot without saying so.
+-- those that wait for a slot. A job whose row was removed by hand leaves its slot without saying so.
 -- Args:    p_most  rows to remove at most, of each; call again while it returns that many
 -- Returns: rows removed
 -- Writes:  lanes, buckets (delete), arrivals (insert)      Locks: rows without waiting

@@ -1,13 +1,13 @@
--- celeriac.reopen_lanes(bigint[]) → lanes bigint[], busy boolean
+-- celeriac.reopen_lanes(bigint[]) → opened bigint[], busy boolean
 -- Jobs of these lanes run no more: finds lanes that wait for a holder of any of the same buckets. They stay as they are,
 -- for the caller to look at, or to make ready (open_lanes).
 -- Args:    p_lanes  lanes of jobs that run no more
--- Returns: lanes = those that may go on, null for none; busy = somebody else is at work on a bucket, so a note was left
+-- Returns: opened = those that may go on, null for none; busy = somebody else is at work on a bucket, so a note was left
 -- Writes:  arrivals (insert)
 -- Locks:   buckets without waiting. Who judged one full has committed by then, so its lane is seen; who judges it later sees
 --          the slot.
 -- Called by: drain_arrivals, work_cycle
-create or replace function celeriac.reopen_lanes(p_lanes bigint[], out lanes bigint[], out busy boolean)
+create or replace function celeriac.reopen_lanes(p_lanes bigint[], out opened bigint[], out busy boolean)
 language plpgsql
 set plan_cache_mode = force_generic_plan
 set jit = off
@@ -36,7 +36,7 @@ begin
     where lane.id = any (p_lanes) and not lane.bucket_ids <@ v_locked
     order by lane.id;
   end if;
-  select array_agg(distinct waiting.id) into lanes
+  select array_agg(distinct waiting.id) into opened
   from unnest(v_locked) as bucket
   cross join lateral (
     select lane.id from celeriac.lanes as lane

@@ -31,8 +31,7 @@ declare
   v_served bigint[];
   v_turns double precision[];
 begin
-  taken := 0;
-  busy := false;
+  select 0, false into taken, busy;
   if p_lanes is not null then
     v_lanes := array (
       select lane.id from celeriac.lanes as lane
