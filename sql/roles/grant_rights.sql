@@ -145,6 +145,7 @@ begin
       ('unique_claim', 'plain', ''),
       ('unique_door', 'plain', ''),
       ('take_keys', 'plain', ''),
+      ('must_hold_back', 'plain', ''),
       ('hold_back', 'plain', ''),
       ('judge_keys', 'plain', ''),
       ('insert_unique', 'plain', ''),

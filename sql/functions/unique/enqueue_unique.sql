@@ -14,7 +14,7 @@
 -- Writes:  unique_keys, jobs
 -- Locks:   keys in order; then jobs that may begin yet, in id order, where the key is free once they run or the caller says
 --          replace or rerun: what he has written in his transaction will be seen by the job that he was told of
--- Calls:   take_keys, hold_back, judge_keys, insert_unique, replace_jobs      Called by: src/db/calls/unique.ts, enqueue
+-- Calls:   take_keys, must_hold_back, hold_back, judge_keys, insert_unique, replace_jobs      Called by: src/db/calls/unique.ts, enqueue
 create or replace function celeriac.enqueue_unique(
   p_batch jsonb, p_patience_ms integer, out answers jsonb, out asleep text[], out earliest bigint
 )
@@ -32,6 +32,7 @@ declare
   v_taken uuid[];
   v_others integer;
   v_judged record;
+  v_held uuid[];
   v_queues text[];
   v_due timestamptz;
   v_later record;
@@ -47,16 +48,16 @@ begin
 
   -- order: judged by statements that begin after the locks were taken; a snapshot from before would not see who has come
   -- or gone meanwhile.
-  select back.queues, back.earliest into v_queues, v_due
+  select back.held, back.queues, back.earliest into v_held, v_queues, v_due
   from celeriac.hold_back(array (
     select distinct held.job_id
     from celeriac.unique_items(p_batch) as item
     cross join lateral (
       select held.* from celeriac.unique_keys as held where held.task = item.task and held.key = item.key offset 0
     ) as held
-    where item.shape -> 'unique' ->> 'onConflict' in ('replace', 'rerun') or 'running' <> all (held.states)
+    where celeriac.must_hold_back(item.shape -> 'unique', held.states)
   )) as back;
-  select judged.* into v_judged from celeriac.judge_keys(p_batch, v_taken) as judged;
+  select judged.* into v_judged from celeriac.judge_keys(p_batch, v_taken, v_held) as judged;
   answers := v_judged.answers;
   if v_judged.refused then
     delete from celeriac.unique_keys as held

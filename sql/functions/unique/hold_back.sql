@@ -1,13 +1,16 @@
--- celeriac.hold_back(uuid[]) → queues text[], earliest timestamptz
+-- celeriac.hold_back(uuid[]) → held uuid[], queues text[], earliest timestamptz
 -- Keeps jobs that have not begun from beginning before the transaction ends. Who relies on a job that is still to begin
 -- (it will see what I write) or changes it must not be overtaken by the claim; and who runs already is not touched: its
 -- worker would have to wait for us in order to settle it.
 -- Args:    p_ids  jobs; those that run, or are not there, are passed over
--- Returns: queues = those of the jobs that are held back: a worker that looked meanwhile has passed them over, so wake one
+-- Returns: held = those that are held back now; any other was running, or not there, when this was called
+--          queues = those of the jobs that are held back: a worker that looked meanwhile has passed them over, so wake one
 --          when the transaction ends; earliest = earliest run_at among them
 -- Writes:  nothing      Locks: the jobs, in id order; one that is being claimed is waited for
 -- Called by: enqueue_unique
-create or replace function celeriac.hold_back(p_ids uuid[], out queues text[], out earliest timestamptz)
+create or replace function celeriac.hold_back(
+  p_ids uuid[], out held uuid[], out queues text[], out earliest timestamptz
+)
 language plpgsql
 set plan_cache_mode = force_generic_plan
 set jit = off
@@ -16,7 +19,6 @@ set enable_seqscan = off
 as $$
 declare
   v_waiting uuid[];
-  v_locked uuid[];
 begin
   loop
     v_waiting := array (
@@ -33,11 +35,12 @@ begin
         order by job.id for update
       )
       select array_agg(locked.id), array_agg(distinct locked.queue), min(locked.run_at)
-      into v_locked, queues, earliest
+      into held, queues, earliest
       from locked;
-      exit when cardinality(v_locked) = cardinality(v_waiting);
+      exit when cardinality(held) = cardinality(v_waiting);
       raise no_data_found;
     exception when no_data_found then
+      held := null;
       queues := null;
       earliest := null;
     end;

@@ -1,4 +1,4 @@
--- celeriac.judge_keys(jsonb, uuid[]) → answers jsonb, refused boolean, changes jsonb
+-- celeriac.judge_keys(jsonb, uuid[], uuid[]) → answers jsonb, refused boolean, changes jsonb
 -- Decides what becomes of each item of a batch whose keys are locked. Who holds a key is seen from the rows of jobs:
 --   nobody                    the job is inserted and has the key from now on
 --   a job that may begin yet  keep, rerun: that one will do · replace: it takes over args and options
@@ -7,12 +7,13 @@
 --   any of them               reject: refused
 -- Items with the same key meet each other in their order.
 -- Args:    p_batch  see enqueue_unique      p_taken  jobs of the batch that have taken a key which nobody had
+--          p_held   jobs that hold keys and were held back, where that matters
 -- Returns: answers  see enqueue_unique; refused = the whole batch is, and answers say why
 --          changes = [{task, key, id, inserted, place, shape, job, asked, outcome, since}, …], one for each key that changes: the job
 --          that has it now, the item that job is made of, whether it is a new one
 -- Writes:  nothing      Calls: unique_items      Called by: enqueue_unique
 create or replace function celeriac.judge_keys(
-  p_batch jsonb, p_taken uuid[], out answers jsonb, out refused boolean, out changes jsonb
+  p_batch jsonb, p_taken uuid[], p_held uuid[], out answers jsonb, out refused boolean, out changes jsonb
 )
 language plpgsql
 set plan_cache_mode = force_generic_plan
@@ -56,7 +57,8 @@ begin
       item.shape -> 'unique' ? 'resent' as resent
     from celeriac.unique_items(p_batch) as item
     cross join lateral (
-      select held.* from celeriac.unique_keys as held where held.task = item.task and held.key = item.key offset 0
+      select held.*, celeriac.must_hold_back(item.shape -> 'unique', held.states) as must
+      from celeriac.unique_keys as held where held.task = item.task and held.key = item.key offset 0
     ) as held
     left join lateral (
       select
@@ -65,6 +67,8 @@ begin
           when job.worker_id is not null or job.options ? 'n' then 'running'
           -- Nobody can begin it any more.
           when job.expires_at <= v_now then 'cancelled'
+          -- It ran when others were held back, and has been given back since: it may begin again at any moment.
+          when held.must and job.id <> all (coalesce(p_held, '{}')) then 'running'
           when job.run_at is null then 'waiting' else 'pending'
         end::celeriac.job_state as state,
         job.args, job.attempt > 0 as begun, job.options -> 'door' -> 'limits' as limits
@@ -135,4 +139,4 @@ begin
   changes := to_jsonb(v_changes);
 end
 $$;
-comment on function celeriac.judge_keys(jsonb, uuid[]) is 'Decides what becomes of each item of a batch whose keys are locked.';
+comment on function celeriac.judge_keys(jsonb, uuid[], uuid[]) is 'Decides what becomes of each item of a batch whose keys are locked.';
