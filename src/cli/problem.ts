@@ -69,6 +69,8 @@ function hintFor({ code, facts }: CeleriacError, command: string): string {
       return 'celeriac jobs, which lists the ids there are; any job of a workflow names it'
     case 'SCHEDULE_UNKNOWN':
       return 'celeriac schedules, which lists those there are'
+    case 'LIMIT_UNKNOWN':
+      return 'celeriac limits, which lists those there are'
     case 'JOB_FAILED':
     case 'CHORD_FAILED':
     case 'JOB_CANCELLED':

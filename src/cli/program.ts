@@ -8,6 +8,7 @@ import { enqueueCommand } from './commands/enqueue.ts'
 import { explainCommand } from './commands/explain.ts'
 import { jobCommand } from './commands/job.ts'
 import { jobsCommand } from './commands/jobs.ts'
+import { limitsCommand } from './commands/limits.ts'
 import { migrateCommand } from './commands/migrate.ts'
 import { queuesCommand } from './commands/queues.ts'
 import { retryCommand } from './commands/retry.ts'
@@ -63,6 +64,7 @@ export function makeProgram(cli: Cli): Command {
     cancelCommand,
     workflowCommand,
     queuesCommand,
+    limitsCommand,
     schedulesCommand,
     workersCommand,
     doctorCommand,

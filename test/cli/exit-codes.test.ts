@@ -125,6 +125,7 @@ describe('help', () => {
     'retry',
     'cancel',
     'queues',
+    'limits',
     'workers',
     'doctor',
   ])('of %s has examples', async (command) => {
