@@ -128,6 +128,12 @@ export class Celeriac implements AsyncDisposable {
       database: this.#database,
       settings: this.#options.queueSettings,
       lists: this.#inspect,
+      assertQueue: (queue) => this.#routes.assertQueue(queue),
+      reroute: {
+        database: this.#database,
+        codec,
+        queueOf: (task, args) => this.#routes.queueOf(task, this.#registry.get(task), args),
+      },
       assertOpen: () => this.#assertOpen('change queues'),
     })
     this.#appLimits = new AppLimits(this.#options.queueSettings.limits)

@@ -87,6 +87,8 @@ begin
       ('find_matching', 'definer', 'operator worker'),
       ('edit_jobs', 'definer', 'operator worker'),
       ('purge_jobs', 'definer', 'operator worker'),
+      -- It shows args, which an operator has no right to see.
+      ('read_calls', 'definer', 'worker viewer_data'),
       ('move', 'definer', 'operator worker'),
       ('purge', 'definer', 'operator worker'),
       ('reprioritise', 'definer', 'operator worker'),

@@ -27,6 +27,7 @@ import {
 import { type PauseInfo, pauseInfo, type QueueInfo, queueInfo, unusedInfo } from './info.ts'
 import type { ResolvedQueueSettings } from './options.ts'
 import { type PauseOptions, type PauseTarget, placeOf, termsOf } from './pause-target.ts'
+import { type RerouteContext, reroute } from './reroute.ts'
 import type { EditTarget, MoveOptions, NewTime, PurgeOptions, RehearseOptions } from './verb-options.ts'
 
 /** What the queues of an app need of it. */
@@ -37,6 +38,9 @@ export interface QueuesContext {
     queues(): Promise<QueueOverviewRow[]>
     pauses(): Promise<PauseListRow[]>
   }
+  /** Refuses a queue that may not be used. */
+  readonly assertQueue: (name: string) => string
+  readonly reroute: RerouteContext
   /** Refuses when the app is stopped. */
   readonly assertOpen: () => void
 }
@@ -68,6 +72,7 @@ export class Queues {
     const { database } = this.#context
     const place = placeOf(target)
     const terms = termsOf(options)
+    if (place.kind === 'queue') this.#context.assertQueue(place.name)
     this.#context.assertOpen()
     if (place.kind === 'key') {
       await holdKey(database, [place.limit, place.key], terms)
@@ -120,7 +125,7 @@ export class Queues {
     refuseUnknown(options, ['from', 'to', 'task', 'labels', 'limit', 'dryRun'], 'move')
     const { from, to, limit, dryRun, ...rest } = options
     const filter = filterOf({ ...rest, queue: from })
-    const change = { queue: assertQueueName(to) }
+    const change = { queue: this.#context.assertQueue(assertQueueName(to)) }
     if (limit !== undefined) integer(limit, 'limit', 1, Number.MAX_SAFE_INTEGER)
     if (from === to)
       throw new CeleriacError('OPTION_INVALID', { option: 'to', problem: 'is the queue they are in' })
@@ -181,6 +186,26 @@ export class Queues {
     const change =
       'runAt' in time ? { runAt: instant(time.runAt, 'runAt') } : { delayMs: toMs(time.delay, 'delay') }
     return this.#edit(target, change, dryRun)
+  }
+
+  /**
+   * Moves jobs that nobody runs to where the same calls would go now, by the routes of this app: after they have changed.
+   * What a call said of its queue is not kept with the job, so it does not count; a task that this app neither defines
+   * nor declares goes where a route sends it, or stays.
+   *
+   * @throws {CeleriacError} `OPTION_…`, `JOB_ID_INVALID`, `ROUTE_FAILED`
+   */
+  async reroute(target: EditTarget, { dryRun = false }: RehearseOptions = {}): Promise<EditReport> {
+    const { database, reroute: context, assertOpen } = this.#context
+    const read = readTarget(target)
+    const rehearsed = flag(dryRun, 'dryRun')
+    assertOpen()
+    const run: EditRun = {
+      database,
+      page: EDIT_PAGE,
+      work: (ids) => reroute(context, ids, rehearsed),
+    }
+    return 'filter' in read ? editMatching(run, read.filter) : editIds(run, read.ids)
   }
 
   async #edit(target: EditTarget, change: JobChange, dryRun: boolean | undefined): Promise<EditReport> {

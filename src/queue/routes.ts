@@ -29,10 +29,7 @@ export class RouteTable implements Routes {
   }
 
   shapesOf(task: TaskDefinition, options: CallOptions): Shapes {
-    const candidates = this.#candidates(task.name)
-    const last = candidates.at(-1)
-    const fixed = typeof last === 'function' || last === undefined ? null : last
-    const functions = candidates.filter((route) => typeof route === 'function')
+    const { functions, fixed } = this.#routesOf(task.name)
     if (functions.length === 0) return this.#shape(task, options, fixed)
 
     const shapes = new Map<string, Shape>()
@@ -48,6 +45,23 @@ export class RouteTable implements Routes {
     }
   }
 
+  /**
+   * Where a call without options would go.
+   *
+   * @param definition - undefined for a task whose own options nobody here knows: then only a route can say
+   * @returns null when nothing says so
+   * @throws {CeleriacError} as the functions of {@link shapesOf}
+   */
+  queueOf(task: string, definition: TaskDefinition | undefined, args: readonly unknown[]): string | null {
+    if (definition !== undefined) {
+      const shapes = this.shapesOf(definition, {})
+      return (typeof shapes === 'function' ? shapes(args) : shapes).queue
+    }
+    const { functions, fixed } = this.#routesOf(task)
+    const { queue } = this.#ask(functions, task, args, {}) ?? fixed ?? {}
+    return queue === undefined ? null : this.assertQueue(queue)
+  }
+
   /** @throws {CeleriacError} `QUEUE_UNKNOWN` for a queue that is not declared, where only declared ones may be used. */
   assertQueue(queue: string): string {
     const { strictQueues, queues } = this.#settings
@@ -56,16 +70,18 @@ export class RouteTable implements Routes {
     throw new CeleriacError('QUEUE_UNKNOWN', { queue: quote(queue), hint: didYouMean(queue, known) })
   }
 
-  /** Routes to ask in order, up to the first that answers without looking at the call. */
-  #candidates(task: string): (RouteOptions | RouteFunction)[] {
-    const candidates: (RouteOptions | RouteFunction)[] = []
+  /** Functions to ask in order, and what holds when none of them answers. */
+  #routesOf(task: string): {
+    readonly functions: readonly RouteFunction[]
+    readonly fixed: RouteOptions | null
+  } {
+    const functions: RouteFunction[] = []
     for (const step of this.#settings.routes) {
       const route = step(task)
-      if (route === null) continue
-      candidates.push(route)
-      if (typeof route !== 'function') break
+      if (typeof route === 'function') functions.push(route)
+      else if (route !== null) return { functions, fixed: route }
     }
-    return candidates
+    return { functions, fixed: null }
   }
 
   #ask(

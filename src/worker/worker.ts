@@ -121,6 +121,11 @@ export class Worker implements AsyncDisposable {
     return this.#options.name
   }
 
+  /** Queues it claims from, as far as it knows of them. */
+  get queues(): readonly string[] {
+    return this.#cycle.queues
+  }
+
   /** Handlers that run at this moment. */
   get running(): number {
     return this.#cycle.running

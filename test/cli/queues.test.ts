@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import { aJob, aQueue, find, fromNow, jobsLike } from '../support/factory.ts'
 import { useDatabase } from '../support/postgres.ts'
-import { cli } from './run-cli.ts'
+import { until } from '../support/until.ts'
+import { cli, JOBS, startCli } from './run-cli.ts'
 
 const database = useDatabase({ name: 'cli_queues' })
 
@@ -92,5 +93,43 @@ describe('celeriac queues', () => {
     const ended = await run(...args)
     expect(ended.exitCode).toBe(2)
     expect(ended.stderr).toContain(message)
+  })
+})
+
+describe('celeriac worker', () => {
+  const env = () => ({ DATABASE_URL: database.url })
+
+  test('W-12 --purge cancels what waits in its queues before it starts, and says how many', async () => {
+    const [mine, other] = [aQueue(), aQueue()]
+    const ids = await jobsLike(database, 2, { queue: mine, task: 'nobody' })
+    const later = await aJob(database, { queue: mine, task: 'nobody', run_at: fromNow(60_000) })
+    const left = await aJob(database, { queue: other, task: 'nobody' })
+    const worker = startCli(['worker', '--app', JOBS, '-q', mine, '--purge'], { env: env() })
+    await until(() => worker.stderr().includes('ready'))
+    expect(worker.stderr()).toContain(`purged 3 jobs of ${mine}`)
+    for (const id of [...ids, later])
+      expect(await find(database, 'results', id)).toMatchObject({ state: 'cancelled' })
+    expect(await find(database, 'jobs', left)).not.toBeNull()
+    worker.child.kill('SIGTERM')
+    expect((await worker.ended).exitCode).toBe(0)
+  })
+
+  test('W-80 -X leaves queues to others', async () => {
+    const dead = aQueue()
+    const served = aQueue()
+    for (const queue of [dead, served])
+      await aJob(database, { queue, task: 'nobody', run_at: fromNow(60_000) })
+    const worker = startCli(['worker', '--app', JOBS, '-q', '*', '-X', `${dead},nothing.*`], { env: env() })
+    await until(() => worker.stderr().includes('ready'))
+    const [line = ''] = /queues .*/.exec(worker.stderr()) ?? []
+    expect(line).toContain(served)
+    expect(line).not.toContain(dead)
+    worker.child.kill('SIGTERM')
+    await worker.ended
+    const refused = await cli(['worker', '--app', JOBS, '-q', 'mail,pdf', '-X', 'mial'], { env: env() })
+    expect(refused.stderr).toContain('did you mean "mail"?')
+    expect(refused.exitCode).toBe(2)
+    const open = await cli(['worker', '--app', JOBS, '-q', '*', '--purge'], { env: env() })
+    expect(open.exitCode).toBe(2)
   })
 })

@@ -30,6 +30,10 @@ const VERBS: Readonly<Record<string, (session: Session, round: Round) => Promise
   },
   cancel: (session, { ids }) => cancelJobs(session, ids),
   retry: (session, { ids }) => retryJobs(session, ids),
+  edit: (session, { ids }) =>
+    session.query('select from celeriac.edit_jobs($1, $2)', [ids, { priority: 5, delayMs: 1 }]),
+  purge: (session, { ids, queue }) =>
+    session.query('select from celeriac.purge_jobs($1, $2, null)', [ids, { queue }]),
   rescue: (session) => rescueJobs(session, {}, true),
   claim: (session, { worker, queue }) => claimJobs(session, { worker, queue }),
   progress: (session, { ids, worker }) =>

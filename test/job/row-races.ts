@@ -128,6 +128,10 @@ export const VERBS: Readonly<Record<string, Verb>> = {
   cycle: (session, { accuser, queue }) => workCycle(session, accuser, { looks: [[queue, []]] }),
   cancel: (session, { ids }) => cancelJobs(session, ids),
   kill: (session, { ids }) => session.query('select celeriac.kill_jobs($1, null)', [ids]),
+  edit: (session, { ids }) =>
+    session.query('select from celeriac.edit_jobs($1, $2)', [ids, { priority: 5, delayMs: 1 }]),
+  purge: (session, { ids, queue }) =>
+    session.query('select from celeriac.purge_jobs($1, $2, null)', [ids, { queue }]),
   retry: (session, situation) => tolerating(['ZC003'], retryJobs(session, plain(situation))),
   forget: (session, { ids }) => session.query('select celeriac.forget_jobs($1)', [ids]),
   release: (session, { worker }) =>

@@ -277,3 +277,43 @@ describe('reprioritise and reschedule', () => {
     expect((await rejection(refused())).message).toContain(message)
   })
 })
+
+describe('reroute', () => {
+  test('R-21 moves what waits to where the same calls would go now', async () => {
+    const from = aQueue()
+    const [acme, feeds, own] = [aQueue(), aQueue(), aQueue()]
+    const old = apps.app({ defaultQueue: from })
+    const calls: [string, unknown[]][] = [
+      ['feed.import', []],
+      ['sync', ['acme']],
+      ['sync', ['other']],
+      ['owned', []],
+      ['stranger', []],
+    ]
+    const handles = []
+    for (const [task, args] of calls) handles.push(await old.enqueue(task, args))
+    const app = apps.app({
+      defaultQueue: from,
+      routes: [{ 'feed.*': feeds }, (_, args) => (args[0] === 'acme' ? acme : null)],
+    })
+    app.task('owned', { queue: own }, () => 1)
+    app.declare('sync')
+    expect(await app.queues.reroute({ queue: from }, { dryRun: true })).toMatchObject({
+      changed: 3,
+      outcomes: { changed: 3, same: 2 },
+    })
+    expect(await handles[0]?.info()).toMatchObject({ queue: from })
+    expect(await app.queues.reroute({ queue: from })).toMatchObject({ changed: 3 })
+    const queues = await Promise.all(handles.map(async (handle) => (await handle.info()).queue))
+    expect(queues).toEqual([feeds, acme, from, own, from])
+  })
+})
+
+describe('strictQueues', () => {
+  test('R-2 refuses to pause or to fill a queue that is not declared', async () => {
+    const { queues } = apps.app({ strictQueues: true, queues: { mail: {} } })
+    expect(await rejection(queues.pause('mial'))).toMatchObject({ code: 'QUEUE_UNKNOWN' })
+    expect(await rejection(queues.move({ from: 'old', to: 'mial' }))).toMatchObject({ code: 'QUEUE_UNKNOWN' })
+    expect(await queues.move({ from: 'old', to: 'mail' })).toMatchObject({ changed: 0 })
+  })
+})

@@ -14,6 +14,7 @@ interface Options {
   readonly app?: string
   readonly queues?: string
   readonly exclude?: string
+  readonly purge?: boolean
   readonly concurrency?: string
   readonly name?: string
   readonly stopTimeout?: string
@@ -65,12 +66,17 @@ export function workerCommand(cli: Cli): Command {
       "queues in order (mail,default) or with weights (mail:4,default:1); 'mail.*' for all that fit (default: the app's)",
     )
     .option('-X, --exclude <names>', 'queues to leave to others; alone: all queues but these')
+    .option('--purge', 'first cancel what waits in these queues, scheduled jobs too, and say how many')
     .option('-c, --concurrency <n>', 'jobs to run at once (default: 10)')
     .option('--name <name>', 'name for people (default: host and process id)')
     .option('--stop-timeout <duration>', 'how long running jobs may take to end (default: 30s)')
 }
 
 async function work(cli: Cli, app: Celeriac, options: Options, output: Output): Promise<number> {
+  if (options.purge === true && /[*?]/.test(options.queues ?? '')) {
+    const problem = '--purge needs the names of queues; a pattern may stand for any'
+    throw new CeleriacError('CLI_USAGE', { problem })
+  }
   const worker = app.worker({
     ...(options.queues !== undefined && { queues: readQueues(options.queues) }),
     ...(options.exclude !== undefined && { exclude: readExclude(options.exclude) }),
@@ -109,6 +115,7 @@ async function work(cli: Cli, app: Celeriac, options: Options, output: Output): 
   const started = app.on('worker:started', ({ workerId, queues, concurrency }) => {
     if (workerId === worker.id) void announce(app, { worker, queues, concurrency }, output)
   })
+  if (options.purge === true) await purge(app, worker, output)
   await worker.start()
   await ended
   started()
@@ -119,6 +126,12 @@ async function work(cli: Cli, app: Celeriac, options: Options, output: Output): 
       : `stopped; ${jobs(abandoned)} given back while running, to run again elsewhere`,
   )
   return abandoned === 0 ? EXIT.done : EXIT.failed
+}
+
+async function purge(app: Celeriac, worker: Worker, output: Output): Promise<void> {
+  let purged = 0
+  for (const queue of worker.queues) purged += (await app.queues.purge(queue, { scheduled: true })).changed
+  output.note(`purged ${jobs(purged)} of ${worker.queues.join(', ')}`)
 }
 
 interface Started {

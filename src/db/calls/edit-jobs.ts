@@ -98,3 +98,21 @@ export async function purgeJobs(
   })
   return JSON.parse(String(row?.edits ?? '[]')) as EditRow[]
 }
+
+/** A job that nobody runs, as it is called. */
+export interface StoredCall {
+  readonly id: string
+  readonly task: string
+  readonly queue: string
+  /** As they are stored. */
+  readonly args: readonly unknown[]
+  /** What a job before it returns comes first. */
+  readonly takesInput: boolean
+}
+
+/** Reads calls of jobs; those that run or have run are left out. */
+export async function readCalls(database: Database, ids: readonly string[]): Promise<readonly StoredCall[]> {
+  const [row] = await database.call('read_calls', [plainArray(ids)])
+  const calls = JSON.parse(String(row?.read_calls)) as [string, string, string, unknown[], boolean][]
+  return calls.map(([id, task, queue, args, takesInput]) => ({ id, task, queue, args, takesInput }))
+}
