@@ -54,8 +54,14 @@ export function planOf(schedule: DueSchedule, now: number): Plan {
 function latest(times: Timetable, first: number, until: number, most: number): number[] {
   for (const window of WINDOWS_MS) {
     const from = Math.max(first, until - window)
-    const found: number[] = []
-    for (let at = times.next(from - 1); at !== null && at <= until; at = times.next(at)) found.push(at)
+    // What was planned is due, also when somebody has put it where the rule has nothing.
+    const found: number[] = from === first ? [first] : []
+    for (
+      let at = times.next(from === first ? first : from - 1);
+      at !== null && at <= until;
+      at = times.next(at)
+    )
+      found.push(at)
     if (from === first || found.length >= most) return found.slice(-most)
   }
   return []

@@ -40,7 +40,7 @@ export type ScheduleRule =
       readonly at?: never
     }
   | {
-      /** Once, at this instant. */
+      /** Once, at this instant. One that has passed: at once with `schedules.put`, never in code. */
       readonly at: Date | string | number
       readonly cron?: never
       readonly interval?: never

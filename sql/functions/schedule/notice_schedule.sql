@@ -44,7 +44,11 @@ begin
     new.planned_from := coalesce(new.planned_from, celeriac.clock());
   elsif v_timing or old.next_run_at is null then
     -- From now on: what would have been due before the change, or in a pause, is not made up for.
-    new.planned_from := date_trunc('milliseconds', celeriac.clock());
+    -- But one moment that somebody gives, though it has passed, means now; in code it may stand there since long.
+    new.planned_from := case
+      when v_timing and new.declared is null and new.rule ? 'at' then 'epoch'
+      else date_trunc('milliseconds', celeriac.clock())
+    end;
     new.next_run_at := '-infinity';
   end if;
   if new.overlap = 'queue' then
