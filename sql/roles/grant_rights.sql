@@ -82,7 +82,7 @@ begin
       ('pause', 'definer', 'operator worker'),
       ('resume', 'definer', 'operator worker'),
       ('reopen', 'plain', ''),
-      ('find_queues', 'definer', 'operator worker'),
+      ('find_queues', 'plain', ''),
       ('find_claiming', 'definer', 'operator worker'),
       ('find_matching', 'definer', 'operator worker'),
       ('edit_jobs', 'definer', 'operator worker'),
