@@ -33,6 +33,7 @@ import type {
 } from './limits.ts'
 import { type ErrorMatcher, matchers } from './matchers.ts'
 import { LIMIT_KEYS, limitsOfTask } from './read-limits.ts'
+import { assertTimeLimits } from './time-limits.ts'
 import {
   type ResolvedUnique,
   UNIQUE_KEYS,
@@ -297,22 +298,8 @@ function resolveJobOptions(
     callLimits: null,
     unique: uniqueOf(options, task?.unique ?? null, check),
   }
-  check(() => assertLimits(resolved), undefined)
+  check(() => assertTimeLimits(resolved), undefined)
   return resolved
-}
-
-function assertLimits({
-  timeLimitMs,
-  softTimeLimitMs,
-}: {
-  timeLimitMs: number | null
-  softTimeLimitMs: number | null
-}): void {
-  if (timeLimitMs === null || softTimeLimitMs === null || softTimeLimitMs <= timeLimitMs) return
-  throw new CeleriacError('OPTION_INVALID', {
-    option: 'softTimeLimit',
-    problem: `is ${softTimeLimitMs}ms, longer than the timeLimit of ${timeLimitMs}ms`,
-  })
 }
 
 function mergeLabels(
