@@ -94,6 +94,7 @@ begin
       ('reprioritise', 'definer', 'operator worker'),
       ('reschedule', 'definer', 'operator worker'),
       ('is_match', 'plain', ''),
+      ('leave_queue', 'plain', ''),
       -- locks of handlers, and of whoever uses app.lock
       ('take_lock', 'definer', 'producer worker'),
       ('release_lock', 'definer', 'producer worker'),

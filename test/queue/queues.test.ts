@@ -278,6 +278,32 @@ describe('reprioritise and reschedule', () => {
   })
 })
 
+test('R-20 a job that a limit of its queue holds runs at once where there is none', async () => {
+  const [narrow, wide] = [aQueue(), aQueue()]
+  const app = apps.app({ queues: { [narrow]: { concurrency: 1 } } })
+  const open = gate()
+  const task = app.task('narrow', { bind: true }, async (job, wait: boolean) => {
+    if (wait) await open
+    return job.queue
+  })
+  await apps.worker(app, { queues: [narrow, wide] })
+  const first = await task.with({ queue: narrow }).enqueue(true)
+  await until(async () => (await first.state()) === 'running')
+  const held = await task.with({ queue: narrow }).enqueue(false)
+  await until(async () => (await held.state()) === 'waiting')
+  expect(await app.queues.move({ from: narrow, to: wide })).toMatchObject({ changed: 1 })
+  expect(await held.result({ timeout: '10s' })).toBe(wide)
+  const [row] = await database.query('select options from celeriac.results where id = $1', [held.id])
+  expect(row).toEqual({ options: null })
+  // And one that comes is held there again.
+  const other = await task.with({ queue: wide, delay: '1h' }).enqueue(false)
+  await app.queues.move({ from: wide, to: narrow })
+  await app.queues.reschedule(other.id, { delay: 0 })
+  await until(async () => (await other.state()) === 'waiting')
+  open.open()
+  expect(await other.result({ timeout: '10s' })).toBe(narrow)
+})
+
 describe('reroute', () => {
   test('R-21 moves what waits to where the same calls would go now', async () => {
     const from = aQueue()

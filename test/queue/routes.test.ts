@@ -204,6 +204,31 @@ describe('where a job goes', () => {
     expect((await app.job(id).info()).queue).toBe('children')
   })
 
+  test('R-24 by labels: a function sees those of the call', async () => {
+    const app = routed((_, __, { labels }) => (labels?.region === 'eu' ? 'eu' : null))
+    const task = app.task('regional', () => 1)
+    expect(await (await task.with({ labels: { region: 'eu' } }).enqueue()).info()).toMatchObject({
+      queue: 'eu',
+    })
+    expect(await (await task.enqueue()).info()).toMatchObject({ queue: 'default' })
+  })
+
+  test('R-14 holds for what a schedule enqueues', async () => {
+    const app = routed({ 'feed.*': { queue: 'feeds', priority: 6 } })
+    app.task('feed.hourly', () => 1)
+    await app.schedules.put('hourly-feed', { task: 'feed.hourly', interval: '1h' })
+    await apps.worker(app)
+    const handle = await app.schedules.runNow('hourly-feed')
+    await until(async () => {
+      const rows = await database.query(
+        `select queue, priority from celeriac.jobs where task = 'feed.hourly'`,
+      )
+      expect(rows).toEqual([{ queue: 'feeds', priority: 6 }])
+      return true
+    })
+    expect(handle).toBeDefined()
+  })
+
   test('R-17 a queue may lend its jobs a priority; task, route and call go before it', async () => {
     const app = routed({ routed: { queue: 'mail', priority: 4 } }, { queues: { mail: { priority: 7 } } })
     const plain = app.task('plain', () => 1)

@@ -83,7 +83,7 @@ describe('with a database', () => {
   const database = useDatabase({ name: 'queue_choice' })
   const apps = useApps(database)
 
-  test('W-80 W-82 a worker of all queues serves one that nobody has used before, and says so', async () => {
+  test('W-80 a worker of all queues serves one that nobody has used before, and says so', async () => {
     const app = apps.app()
     const task = app.task('anywhere', { bind: true }, (job) => job.queue)
     const dead = aQueue()

@@ -6,7 +6,7 @@
 --          other jobs has no time yet), settled, unknown, busy (somebody holds its row at this moment), other (it does not
 --          fit the filter any more); was and now = what changed, {queue, priority, runAt}; null unless changed
 -- Raises:  22023 for a change that cannot be
--- Writes:  jobs      Locks: the jobs in id order, without waiting      Calls: is_match, wake_workers
+-- Writes:  jobs      Locks: the jobs in id order, without waiting      Calls: is_match, leave_queue, wake_workers
 -- Called by: src/db/calls/edit-jobs.ts, move, reprioritise, reschedule
 create or replace function celeriac.edit_jobs(p_ids uuid[], p_change jsonb, p_filter jsonb default null)
 returns table (job_id uuid, outcome text, was jsonb, now jsonb)
@@ -46,7 +46,9 @@ begin
     from mine
   ), edited as (
     update celeriac.jobs as job
-    set queue = wanted.new_queue, priority = wanted.new_priority, run_at = wanted.new_run_at, lane_id = null
+    set queue = wanted.new_queue, priority = wanted.new_priority, run_at = wanted.new_run_at, lane_id = null,
+      options = case wanted.new_queue when wanted.queue then job.options
+        else celeriac.leave_queue(job.options, wanted.queue) end
     from wanted
     where job.id = wanted.id and job.worker_id is null
       and (
