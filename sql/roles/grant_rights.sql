@@ -204,6 +204,8 @@ begin
       ('spend_units', 'plain', 'worker'),
       ('place_lanes', 'plain', 'worker'),
       ('take_from_lanes', 'plain', 'worker'),
+      ('choose_from_lanes', 'plain', 'worker'),
+      ('mark_lanes', 'plain', 'worker'),
       ('drain_arrivals', 'plain', 'worker'),
       ('reopen_lanes', 'plain', 'worker'),
       ('find_lane_priorities', 'plain', 'worker'),

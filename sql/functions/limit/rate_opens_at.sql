@@ -16,8 +16,8 @@ as $$
       -- The first start whose leaving the window makes room: what started after it, and the new ones, fit in.
       select min(spent.at) + p_per_ms * interval '1 millisecond'
       from (
-        select one.at, sum(one.units) over (order by one.place desc) - one.units as after
-        from unnest(p_spent_at, p_spent_units) with ordinality as one (at, units, place)
+        select p_spent_at[place] as at, sum(p_spent_units[place]) over (order by place desc) - p_spent_units[place] as after
+        from generate_subscripts(p_spent_at, 1) as place
       ) as spent
       where spent.after + least(p_units, p_limit) <= p_limit
         and (select sum(units) from unnest(p_spent_units) as units) + least(p_units, p_limit) > p_limit

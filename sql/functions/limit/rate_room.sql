@@ -14,12 +14,14 @@ language sql immutable
 as $$
   select
     (p_limit - coalesce((
-      select sum(spent.units) from unnest(p_spent_at, p_spent_units) as spent (at, units)
-      where spent.at > p_now - p_per_ms * interval '1 millisecond'
+      -- planner: by subscript; a scan of two arrays at once costs sixty times as much.
+      select sum(p_spent_units[place]) from generate_subscripts(p_spent_at, 1) as place
+      where p_spent_at[place] > p_now - p_per_ms * interval '1 millisecond'
     ), 0))::integer,
     greatest(0, floor(
       greatest(coalesce(p_burst, 1), ceil(10 * p_limit / p_per_ms), 1)
       - greatest(0, extract(epoch from p_next_at - p_now) * 1000) * p_limit / p_per_ms + 1e-6
     ))::integer
+  where p_limit is not null
 $$;
 comment on function celeriac.rate_room(timestamptz[], integer[], timestamptz, integer, double precision, integer, timestamptz) is 'Says what a rate leaves at an instant: units that the sliding window has room for, and units that may have started before the next one for starts to be spread evenly (0: none may start now).';

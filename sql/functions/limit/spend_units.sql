@@ -43,10 +43,10 @@ begin
     from (
       select max(piece.at) as at, sum(piece.units)::integer as units
       from (
-        select entry.at, entry.units,
-          case when entry.at > p_now - rule.rate_per_ms / 64 * interval '1 millisecond' then 0 else entry.place end as part
-        from unnest(old.spent_at, old.spent_units) with ordinality as entry (at, units, place)
-        where entry.at > p_now - rule.rate_per_ms * interval '1 millisecond'
+        select old.spent_at[place] as at, old.spent_units[place] as units,
+          case when old.spent_at[place] > p_now - rule.rate_per_ms / 64 * interval '1 millisecond' then 0 else place end as part
+        from generate_subscripts(old.spent_at, 1) as place
+        where old.spent_at[place] > p_now - rule.rate_per_ms * interval '1 millisecond'
         union all
         select p_now, spent.units, 0
       ) as piece
