@@ -35,7 +35,7 @@ begin
       and old.chosen is null and (old.held_until is null or old.held_until < v_now)
       and not exists (
         select from unnest(old.holders) as holder
-        where exists (select from celeriac.jobs as job where job.id = holder and job.worker_id is not null)
+        where exists (select from celeriac.jobs as job where job.id = holder and job.worker_id is not null and job.lane_id is not null)
       )
     limit p_most for update of old skip locked
   ));
@@ -49,7 +49,7 @@ begin
     cross join lateral celeriac.bucket_rule(bucket.limit_name, bucket.chosen) as rule
     where bucket.id = lane.full_bucket and rule.concurrency <= (
       select count(*) from unnest(bucket.holders) as holder
-      where exists (select from celeriac.jobs as job where job.id = holder and job.worker_id is not null)
+      where exists (select from celeriac.jobs as job where job.id = holder and job.worker_id is not null and job.lane_id is not null)
     )
   );
   return greatest(v_all, v_count);
