@@ -17,6 +17,7 @@ import { latencyQuestion } from './questions/p05-latency.ts'
 import { snapshotQuestion } from './questions/p06-snapshot.ts'
 import { backlogQuestion } from './questions/p07-backlog.ts'
 import { canvasQuestion } from './questions/p08-canvas.ts'
+import { limitsQuestion } from './questions/p09-limits.ts'
 import { transactionsQuestion } from './questions/p10-transactions.ts'
 import { idleQuestion } from './questions/p11-idle.ts'
 import { costQuestion } from './questions/p12-cost.ts'
@@ -34,6 +35,7 @@ const QUESTIONS: readonly Question[] = [
   snapshotQuestion,
   backlogQuestion,
   canvasQuestion,
+  limitsQuestion,
   transactionsQuestion,
   idleQuestion,
   costQuestion,

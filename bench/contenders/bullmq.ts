@@ -31,7 +31,11 @@ function variant(
     load: () => import('bullmq'),
     setUp: async () => {},
     openProducer,
-    startWorker: (url, onJob) => startWorker(url, onJob, settings),
+    startWorker: (url, onJob, { limit }) =>
+      startWorker(url, onJob, {
+        ...settings,
+        ...(limit?.kind === 'rate' && { limiter: { max: limit.grant, duration: 1_000 } }),
+      }),
     census,
   }
 }

@@ -4,6 +4,7 @@ import {
   type Census,
   type Contender,
   type CopiedTable,
+  keysOf,
   type OnJob,
   type Producer,
   type Settings,
@@ -57,10 +58,15 @@ async function open(url: string, onJob: OnJob, settings: Settings) {
     database: url,
     ...(settings.wakeUp === undefined ? {} : { listen: settings.wakeUp }),
   })
-  const noop = app.task(TASK, (payload: Payload) => {
+  const run = (payload: Payload) => {
     const goesOn = onJob(payload)
     return goesOn === undefined ? 1 : goesOn.then(() => 1)
-  })
+  }
+  const { limit } = settings
+  const noop = app.task(TASK, limitOf(settings), (payload: Payload, _key?: string) => run(payload))
+  const nextKey = limit === undefined || limit.keys === 1 ? null : keysOf(limit)
+  const argsOf = (payload: Payload): [Payload, string?] =>
+    nextKey === null ? [payload] : [payload, nextKey()]
   const step = app.task(STEP, (_before: unknown, payload: Payload) => {
     onJob(payload)
     return 1
@@ -74,16 +80,25 @@ async function open(url: string, onJob: OnJob, settings: Settings) {
     const members = Array.from({ length: shape.size }, () => noop.s(payload()))
     return chord(members, step.s(payload()))
   }
-  return { app, noop, canvasOf }
+  return { app, noop, argsOf, canvasOf }
 }
 
-function producerOf({ app, noop, canvasOf }: Opened): Producer {
+function limitOf({ limit }: Settings) {
+  if (limit === undefined) return {}
+  const { kind, grant, keys } = limit
+  const key = keys === 1 ? {} : { key: (_payload: Payload, of?: string) => of ?? null }
+  return kind === 'slots'
+    ? { concurrency: { limit: grant, ...key } }
+    : { rateLimit: { limit: grant, per: '1s' as const, ...key } }
+}
+
+function producerOf({ app, noop, argsOf, canvasOf }: Opened): Producer {
   return {
     enqueue: async (payload) => {
-      await noop.enqueue(payload)
+      await noop.enqueue(...argsOf(payload))
     },
     enqueueMany: async (payloads) => {
-      await noop.enqueueMany(payloads.map((payload): [Payload] => [payload]))
+      await noop.enqueueMany(payloads.map(argsOf))
     },
     enqueueIn: async (client, payload) => {
       await noop.with({ tx: client }).enqueue(payload)

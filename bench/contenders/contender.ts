@@ -46,6 +46,23 @@ export interface Worker {
 export interface Settings {
   /** False: producers send no NOTIFY, and workers look about as often as they would be woken. */
   readonly wakeUp?: boolean
+  /** What limits the jobs; they have its keys in turn. */
+  readonly limit?: Limit
+}
+
+/** A limit of P9; each contender has what comes nearest to it. */
+export interface Limit {
+  /** slots: so many at once for each key. rate: so many per second for each key. */
+  readonly kind: 'slots' | 'rate'
+  readonly grant: number
+  /** One is no key at all. */
+  readonly keys: number
+}
+
+/** The keys of a limit in turn. */
+export function keysOf({ keys }: Limit): () => string {
+  let next = 0
+  return () => `key ${next++ % keys}`
 }
 
 /** What is left and what was done, asked of the contender's own store. */

@@ -2,9 +2,11 @@ import type { ConstructorOptions, FlowJob, WorkOptions } from 'pg-boss'
 import type { Payload } from '../harness/payload.ts'
 import { queryOnce } from '../harness/query.ts'
 import {
+  type Settings as Asked,
   type Census,
   type Contender,
   type CopiedTable,
+  keysOf,
   type OnJob,
   type Producer,
   QUEUE,
@@ -50,8 +52,8 @@ function variant(
     },
     load: () => import('pg-boss'),
     setUp: (url) => setUp(url, settings),
-    openProducer: (url) => openProducer(url, settings),
-    startWorker: (url, onJob) => startWorker(url, onJob, settings),
+    openProducer: (url, { limit }) => openProducer(url, settings, limit),
+    startWorker: (url, onJob, { limit }) => startWorker(url, onJob, limited(settings, limit)),
     census,
   }
 }
@@ -86,8 +88,16 @@ async function setUp(url: string, settings: Settings): Promise<void> {
   await boss.stop({ graceful: false })
 }
 
-async function openProducer(url: string, settings: Settings): Promise<Producer> {
+/** Its groups: so many at once for each, counted in the database. */
+function limited(settings: Settings, limit: Asked['limit']): Settings {
+  return limit === undefined
+    ? settings
+    : { ...settings, work: { ...settings.work, groupConcurrency: limit.grant } }
+}
+
+async function openProducer(url: string, settings: Settings, limit: Asked['limit']): Promise<Producer> {
   const boss = await start(url, settings.boss)
+  const nextKey = limit === undefined ? null : keysOf(limit)
   return {
     enqueue: async (payload) => {
       await boss.send(QUEUE, payload)
@@ -95,7 +105,7 @@ async function openProducer(url: string, settings: Settings): Promise<Producer> 
     enqueueMany: async (payloads) => {
       await boss.insert(
         QUEUE,
-        payloads.map((data) => ({ data })),
+        payloads.map((data) => ({ data, ...(nextKey !== null && { group: { id: nextKey() } }) })),
       )
     },
     enqueueIn: async (client, payload) => {

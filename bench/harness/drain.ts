@@ -1,3 +1,4 @@
+import type { Settings } from '../contenders/contender.ts'
 import type { Lab, Site } from '../lab.ts'
 import { until } from '../lab.ts'
 import { now, pause } from './clock.ts'
@@ -25,8 +26,12 @@ export function fillFor(site: Site, workers: number, most: number, seconds: numb
 }
 
 /** Fills jobs in through the contender's own bulk method, in a process that ends afterwards. */
-export async function fill(site: Site, count: number): Promise<Throughput & { cpuSeconds: number }> {
-  const producer = await site.producer()
+export async function fill(
+  site: Site,
+  count: number,
+  settings: Settings = {},
+): Promise<Throughput & { cpuSeconds: number }> {
+  const producer = await site.producer(settings)
   const before = await producer.ask('figures', null)
   const filled = await producer.ask('fill', { count, chunk: site.contender.bulkChunk }, 600_000)
   const after = await producer.ask('figures', null)
@@ -38,11 +43,17 @@ export async function fill(site: Site, count: number): Promise<Throughput & { cp
  * Lets `workers` processes drain what was filled in, for at most `sizes.drainSeconds` after the first job, and
  * checks that every job is settled afterwards.
  */
-export async function drain(lab: Lab, site: Site, filled: number, workers: number): Promise<Drained> {
+export async function drain(
+  lab: Lab,
+  site: Site,
+  filled: number,
+  workers: number,
+  settings: Settings = {},
+): Promise<Drained> {
   const serverBefore = site.serverCpu()
   const logBefore = await site.log()
   const startedAt = now()
-  const remotes = await Promise.all(Array.from({ length: workers }, () => site.worker()))
+  const remotes = await Promise.all(Array.from({ length: workers }, () => site.worker({ settings })))
   const done = () => remotes.reduce((sum, remote) => sum + remote.count, 0)
   await until(() => done() > 0, FIRST_JOB_WITHIN_MS, 'no job began')
   const deadline = now() + lab.sizes.drainSeconds * 1000

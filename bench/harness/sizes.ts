@@ -19,6 +19,8 @@ export interface Sizes {
   readonly chordMembers: number
   readonly chainSteps: number
   readonly chains: number
+  readonly limitedJobs: number
+  readonly limitKeys: number
   readonly transactionSeconds: number
   readonly idleSettleSeconds: number
   readonly idleSeconds: number
@@ -47,6 +49,8 @@ const FULL: Sizes = {
   chordMembers: 10_000,
   chainSteps: 1_000,
   chains: 10_000,
+  limitedJobs: 40_000,
+  limitKeys: 10_000,
   transactionSeconds: 5,
   idleSettleSeconds: 6,
   idleSeconds: 20,
@@ -75,6 +79,8 @@ const QUICK: Sizes = {
   chordMembers: 2_000,
   chainSteps: 100,
   chains: 1_000,
+  limitedJobs: 6_000,
+  limitKeys: 2_000,
   transactionSeconds: 1,
   idleSettleSeconds: 0.5,
   idleSeconds: 1.5,

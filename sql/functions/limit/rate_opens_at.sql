@@ -11,7 +11,7 @@ returns timestamptz
 language sql immutable
 as $$
   select greatest(
-    p_next_at - (greatest(coalesce(p_burst, 1), ceil(10 * p_limit / p_per_ms), 1) - 1) * p_per_ms / p_limit * interval '1 millisecond',
+    p_next_at - (greatest(coalesce(p_burst, 1), ceil(50 * p_limit / p_per_ms), 1) - 1) * p_per_ms / p_limit * interval '1 millisecond',
     (
       -- The first start whose leaving the window makes room: what started after it, and the new ones, fit in.
       select min(spent.at) + p_per_ms * interval '1 millisecond'

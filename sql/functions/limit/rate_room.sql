@@ -1,6 +1,6 @@
 -- celeriac.rate_room(…) → window_room integer, spread_room integer
 -- Says what a rate leaves at an instant: units that the sliding window has room for, and units that may have started
--- before the next one for starts to be spread evenly (0: none may start now). Spread is never finer than 10 ms: a fleet
+-- before the next one for starts to be spread evenly (0: none may start now). Spread is never finer than 50 ms: a fleet
 -- cannot be asked more often, and the window holds anyway.
 -- Args:    p_spent_at, p_spent_units  starts so far      p_next_at  when the next is due      p_now  the instant
 -- Writes:  nothing      Called by: take_from_lanes, take_units
@@ -19,7 +19,7 @@ as $$
       where p_spent_at[place] > p_now - p_per_ms * interval '1 millisecond'
     ), 0))::integer,
     greatest(0, floor(
-      greatest(coalesce(p_burst, 1), ceil(10 * p_limit / p_per_ms), 1)
+      greatest(coalesce(p_burst, 1), ceil(50 * p_limit / p_per_ms), 1)
       - greatest(0, extract(epoch from p_next_at - p_now) * 1000) * p_limit / p_per_ms + 1e-6
     ))::integer
   where p_limit is not null
