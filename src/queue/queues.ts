@@ -62,7 +62,8 @@ export class Queues {
 
   /**
    * Pauses a queue, a task, all jobs with a label, or a key of a limit, for all workers: once this resolves, nothing of
-   * it is claimed. What runs goes on, jobs may be enqueued, and a restart changes nothing.
+   * it is claimed. What runs goes on, jobs may be enqueued, and a restart changes nothing. What a worker has claimed and not
+   * begun begins within 250 ms, or goes back.
    *
    * @returns `paused`, or `changed` when it was paused already: then it has this reason and this end
    * @throws {CeleriacError} `OPTION_…`, `QUEUE_…`, `NAME_INVALID`

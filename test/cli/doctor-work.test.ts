@@ -39,6 +39,17 @@ describe('jobs served', () => {
     ])
   })
 
+  test('W-88 what is paused is left alone, and told', async () => {
+    const patient = await server.patient()
+    await aWorker(patient, { queues: ['mail', 'pdf'], tasks: ['send', 'print'] })
+    await aJob(patient, { queue: 'mail', task: 'send', run_at: fromNow(-3_600_000) })
+    await aJob(patient, { queue: 'pdf', task: 'print', run_at: fromNow(-3_600_000) })
+    expect(await patient.complaints()).toMatchObject([{ check: 'jobs claimed' }])
+    await patient.query(`select celeriac.pause('queue', 'mail')`)
+    await patient.query(`select celeriac.pause('task', 'print')`)
+    expect(await patient.complaints()).toEqual([])
+  })
+
   test('a worker that is dead or stopping serves nobody', async () => {
     const patient = await server.patient()
     await aWorker(patient, { stopping: true })

@@ -68,6 +68,7 @@ describe('doctor', () => {
       'dead rows',
       'notifications',
       'workers',
+      'pauses',
       'jobs served',
       'jobs claimed',
       'jobs running',
@@ -101,7 +102,7 @@ describe('doctor', () => {
     expect(lines[at + 1]).toBe('                 fix  drop index concurrently celeriac.mine')
     expect(lines).toContain('✗ drift               index jobs_for_family is missing')
     expect(lines.at(-1)).toBe('1 wrong, 1 note')
-    expect(lines).toHaveLength(24 + 1 + 2 + 1)
+    expect(lines).toHaveLength(25 + 1 + 2 + 1)
   })
 
   test('notes change no exit code', async () => {

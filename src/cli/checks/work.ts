@@ -1,6 +1,6 @@
 import { formatMs } from '../../base/duration.ts'
 import type { Database } from '../../db/database.ts'
-import { type DueJobs, readWork, readWorkers, type Work } from '../../inspect/health/work.ts'
+import { type DueJobs, readPauses, readWork, readWorkers, type Work } from '../../inspect/health/work.ts'
 import { checked, type Finding, fine, tried, type Verdict, wrong } from './finding.ts'
 import type { Limits } from './limits.ts'
 
@@ -16,6 +16,13 @@ export async function* checkWork(database: Database, limits: Limits): AsyncGener
     const shown = `${names.slice(0, MOST).join(', ')}${dead.length > MOST ? ', …' : ''}`
     const fix = 'start a worker: it takes over the jobs of the dead'
     return wrong(`${dead.length} of ${alive + dead.length} dead: ${shown}`, fix)
+  })
+  yield* checked('pauses', async () => {
+    const pauses = await readPauses(database)
+    if (pauses.length === 0) return fine('nothing is paused')
+    return fine(
+      listed(pauses.map(({ what, sinceMs }) => `${what} is paused, for ${formatMs(sinceMs)} so far`)),
+    )
   })
   const work = await tried(() => readWork(database))
   if ('status' in work) {

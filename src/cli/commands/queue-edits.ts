@@ -19,7 +19,7 @@ interface Filter extends Narrowing {
 }
 
 const OUTCOMES =
-  'Prints how many ended how, tab-separated; see --json for the jobs. Exits with 1 when one that was meant could not be changed.'
+  'Prints how many ended how, tab-separated; see --json for the jobs. Exits with 1 when one could not be changed (of a filter: since somebody holds it).'
 
 export function moveCommand(cli: Cli): Command {
   const text = {
@@ -43,7 +43,7 @@ export function moveCommand(cli: Cli): Command {
           dryRun: options.dryRun === true,
         }),
       )
-      return tell(call.output, report, options.dryRun)
+      return tell(call.output, report, options)
     }),
   ).option('--limit <n>', 'this many at most, those with the lowest ids first')
 }
@@ -77,7 +77,7 @@ export function purgeCommand(cli: Cli): Command {
       }
       return withApp(cli, call, async ({ queues }) => {
         if (options.dryRun === true)
-          return tell(output, await queues.purge(queue, { ...purge, dryRun: true }), true)
+          return tell(output, await queues.purge(queue, { ...purge, dryRun: true }), options)
         if (options.force !== true) {
           const { changed } = await queues.purge(queue, { ...purge, dryRun: true })
           if (!(await isConfirmed(cli, output, `cancel ${changed} jobs of ${queue}?`))) return EXIT.failed
@@ -107,7 +107,7 @@ export function reprioritiseCommand(cli: Cli): Command {
       const report = await withApp(cli, call, ({ queues }) =>
         queues.reprioritise(targetOf(call), numberOf(options.to), { dryRun: options.dryRun === true }),
       )
-      return tell(output, report, options.dryRun)
+      return tell(output, report, { ...options, byId: [call.args[0] ?? []].flat().length > 0 })
     }),
   ).requiredOption('--to <priority>', 'from -32768 to 32767')
 }
@@ -136,7 +136,7 @@ export function rescheduleCommand(cli: Cli): Command {
       const report = await withApp(cli, call, ({ queues }) =>
         queues.reschedule(targetOf(call), time, { dryRun: options.dryRun === true }),
       )
-      return tell(output, report, options.dryRun)
+      return tell(output, report, { ...options, byId: [call.args[0] ?? []].flat().length > 0 })
     }),
   )
     .option('--in <duration>', 'this long from now')
@@ -166,7 +166,18 @@ function targetOf({ args, options }: Call<Filter>): EditTarget {
   throw new CeleriacError('CLI_USAGE', { problem: 'say which: either ids, or --queue, --task or --label' })
 }
 
-function tell(output: Output, { changed, outcomes, jobs }: EditReport, dryRun = false): number {
+/** How a report is told. */
+interface Telling {
+  readonly dryRun?: boolean | undefined
+  /** Whether the jobs were named one by one. */
+  readonly byId?: boolean
+}
+
+function tell(
+  output: Output,
+  { changed, outcomes, jobs }: EditReport,
+  { dryRun = false, byId = false }: Telling = {},
+): number {
   if (output.json) output.document({ changed, outcomes, jobs, ...(dryRun && { dryRun }) })
   else {
     const rows = Object.entries(outcomes)
@@ -176,9 +187,10 @@ function tell(output: Output, { changed, outcomes, jobs }: EditReport, dryRun = 
     ])
   }
   if (dryRun) output.note('nothing was changed: --dry-run')
-  const done = changed + (outcomes.same ?? 0) + (outcomes.other ?? 0)
-  const all = Object.values(outcomes).reduce((sum, count) => sum + count, 0)
-  return done >= all ? EXIT.done : EXIT.failed
+  const { busy = 0, waiting = 0, running = 0, settled = 0, unknown = 0 } = outcomes
+  // Of those that a filter means some begin before they are reached, as they should; an id means that one job.
+  const missed = busy + waiting + (byId ? running + settled + unknown : 0)
+  return missed === 0 ? EXIT.done : EXIT.failed
 }
 
 async function isConfirmed({ terminal }: Cli, output: Output, question: string): Promise<boolean> {

@@ -1,6 +1,6 @@
 import type { Database } from '../../db/database.ts'
 
-/** Due jobs of one task in one queue. */
+/** Due jobs of one task in one queue; what is paused is left out. */
 export interface DueJobs {
   readonly queue: string
   readonly task: string
@@ -50,6 +50,20 @@ export async function readWorkers(database: Database): Promise<WorkerCounts> {
     alive: rows.length - dead.length,
     dead: dead.map((row) => ({ name: String(row.name), seenAt: row.heartbeat_at as Date })),
   }
+}
+
+/** What is paused, the longest first. */
+export async function readPauses(
+  database: Database,
+): Promise<readonly { readonly what: string; readonly sinceMs: number }[]> {
+  const { schema } = database
+  const rows = await database.query({
+    text: `select pause.kind || ' ' || pause.name as what,
+        extract(epoch from "${schema}".clock() - pause.paused_at)::float8 * 1000 as since
+      from "${schema}".pause_list as pause order by pause.paused_at, pause.kind, pause.name`,
+    values: [],
+  })
+  return rows.map((row) => ({ what: String(row.what), sinceMs: Number(row.since) }))
 }
 
 /** How much is looked at, so that a long queue costs no more than a short one. */
@@ -102,7 +116,12 @@ function workQuery(schema: string): string {
     ), due as (
       select head.queue, head.task, count(*)::int as jobs,
         extract(epoch from "${schema}".clock() - min(head.run_at))::float8 * 1000 as oldest
-      from head where head.worker_id is null group by head.queue, head.task
+      from head
+      where head.worker_id is null and not exists (
+        select from "${schema}".pause_list as pause
+        where (pause.kind = 'queue' and pause.name = head.queue) or (pause.kind = 'task' and pause.name = head.task)
+      )
+      group by head.queue, head.task
     ), orphaned as (
       select head.queue, count(*)::int as jobs, min(head.id::text) as one
       from head where head.worker_id is not null
