@@ -114,7 +114,7 @@ export const BAD_INPUT: Readonly<Record<string, Entry>> = {
   'B-36': { what: 'a limit of time' },
   'B-37': { what: 'an option nobody knows' },
   'B-38': { what: 'a key of a job' },
-  'B-39': { what: 'a unique key with other arguments', not: `${NOT_YET}: unique keys` },
+  'B-39': { what: 'a unique key with other arguments' },
   'B-40': { what: 'a job id' },
   'B-41': { what: 'the id of a job nobody knows' },
   'B-42': { what: 'a schedule' },
