@@ -28,6 +28,10 @@ const CLAIM =
   'update celeriac.jobs as job\n' +
   '    set token = job.token + 1, attempt = job.attempt + 1, worker_id = p_worker_id, claimed_at = v_now'
 
+/** Where holders are held against living rows. */
+const LIVING =
+  'exists (select from celeriac.jobs as job where job.id = holder and job.worker_id is not null and job.lane_id is not null)'
+
 export const CONTROLS: readonly Control[] = [
   control('results-lost', ['I1'], {
     edits: [
@@ -60,8 +64,8 @@ export const CONTROLS: readonly Control[] = [
     edits: [
       edit(
         'rescue_jobs',
-        'set worker_id = null, token = job.token + 1, losses',
-        'set worker_id = null, token = job.token, losses',
+        'set worker_id = null, lane_id = null, token = job.token + 1, losses',
+        'set worker_id = null, lane_id = null, token = job.token, losses',
       ),
     ],
   }),
@@ -200,6 +204,71 @@ export const CONTROLS: readonly Control[] = [
       ),
     ],
   }),
+  // Who died without giving his slot back is counted for ever.
+  control('slot-leaked', ['I12'], {
+    ...limited(),
+    edits: ['take_from_lanes', 'place_lanes', 'spend_units'].map((file) =>
+      edit(file, LIVING, `(${LIVING} or holder::text like '%7')`),
+    ),
+  }),
+  // As a statement sees things that began before it had the lock.
+  control('limit-from-old-snapshot', ['I12'], {
+    ...limited(),
+    edits: [
+      edit('take_from_lanes', '  v_lanes bigint[];\n', '  v_lanes bigint[];\n  v_before jsonb;\n'),
+      edit(
+        'take_from_lanes',
+        '  v_locked := array (\n',
+        '  v_before := (select jsonb_object_agg(bucket.id, (select count(*) from unnest(bucket.holders) as holder\n' +
+          '    where exists (select from celeriac.jobs as job where job.id = holder and job.worker_id is not null)))\n' +
+          '    from celeriac.buckets as bucket);\n' +
+          '  perform pg_sleep(0.01);\n' +
+          '  v_locked := array (\n',
+      ),
+      edit(
+        'take_from_lanes',
+        'then rule.concurrency - (\n',
+        'then rule.concurrency - coalesce((v_before ->> bucket.id::text)::integer, 0) + 0 * (\n',
+      ),
+    ],
+  }),
+  // What was enqueued long ago, while everybody was busy, has long paid when it starts: all of it at once.
+  control('rate-paid-at-enqueue', ['I12'], {
+    ...{ mix: { 'limited-rate': 1 }, rate: 90 },
+    edits: [
+      edit(
+        'take_from_lanes',
+        'perform celeriac.spend_units(v_taken, v_now);',
+        'perform celeriac.spend_units(v_taken, (select min(job.enqueued_at) from celeriac.jobs as job where job.id = any (v_ids)));',
+      ),
+    ],
+  }),
+  control('fired-twice', ['I11'], {
+    ...ticking(),
+    edits: [
+      edit(
+        'fire_schedules',
+        " and schedule.version = (v_fire ->> 'version')::bigint\n    for update skip locked;",
+        ';\n    perform pg_sleep(0.01);',
+      ),
+      edit('fire_schedules', 'celeriac.fire_id(v_row.name, v_at)', 'celeriac.new_id()'),
+      edit(
+        'fire_schedules',
+        'on conflict do nothing;\n      continue when not found;',
+        'on conflict do nothing;',
+      ),
+    ],
+  }),
+  control('next-from-now', ['I11'], {
+    ...ticking(),
+    edits: [
+      edit(
+        'fire_schedules',
+        "      else timestamptz 'epoch' + (v_fire ->> 'next')::double precision * interval '1 millisecond'",
+        "      else v_now + coalesce((v_row.rule ->> 'interval')::integer, 1000) * interval '1 millisecond'",
+      ),
+    ],
+  }),
   control('left-open', ['I8'], { broken: 'leaves-open' }),
   control('never-woken', ['I9'], {
     edits: [
@@ -224,8 +293,10 @@ export const CONTROLS: readonly Control[] = [
   control('rejects', ['I15'], { broken: 'rejects' }),
 ]
 
-/** Those of the smoke lane: quick, two for the database and one for the programs. */
-export const QUICK_CONTROLS: readonly string[] = ['settled-twice', 'join-settled-early', 'speaks']
+/** Those of the smoke lane: quick, four for the database and one for the programs. */
+export const QUICK_CONTROLS: readonly string[] = [
+  ...['settled-twice', 'join-settled-early', 'limit-from-old-snapshot', 'fired-twice', 'speaks'],
+]
 
 /**
  * The broken copy of each function, as SQL to run.
@@ -266,6 +337,7 @@ function control(name: string, caughtBy: readonly Invariant[], given: Given): Co
       rate: 150,
       mix: { short: 85, medium: 10, 'fail-once': 5 },
       operator: false,
+      schedules: 0,
       seconds: 6,
       drainSeconds: 40,
       ...lane,
@@ -280,6 +352,16 @@ function faults(name: FaultName, seconds = 12): Pick<Lane, 'schedule' | 'seconds
 /** Mostly canvases. */
 function canvases(): { mix: Mix; rate: number } {
   return { mix: { short: 20, canvas: 10 }, rate: 100 }
+}
+
+/** Nothing but limited jobs, more at once than may run. */
+function limited(): { mix: Mix; rate: number; drainSeconds: number } {
+  return { mix: { 'limited-one': 2, 'limited-five': 4, 'limited-burst': 2 }, rate: 100, drainSeconds: 10 }
+}
+
+/** Schedules and little else. */
+function ticking(): { schedules: number; rate: number } {
+  return { schedules: 8, rate: 20 }
 }
 
 /** Jobs that last while their worker is frozen, so that it comes back in the middle of somebody else's attempt. */

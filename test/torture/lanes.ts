@@ -10,6 +10,8 @@ export interface Lane {
   /** Jobs a second. */
   readonly rate: number
   readonly mix: Mix
+  /** How many schedules fire meanwhile. */
+  readonly schedules: number
   /** Workers connect through proxies. */
   readonly proxied: boolean
   readonly operator: boolean
@@ -38,6 +40,16 @@ export const MIX: Mix = {
   effect: 1.5,
   outside: 1.3,
   canvas: 4,
+  'limited-one': 1,
+  'limited-five': 1,
+  'limited-rate': 1,
+  'limited-burst': 1,
+}
+
+/** Near to what the limits let through, so that jobs wait for them. */
+const LIMITED_MIX: Mix = {
+  ...{ short: 20, medium: 3, block: 0.1, suicide: 0.05 },
+  ...{ 'limited-one': 50, 'limited-five': 30, 'limited-rate': 45, 'limited-burst': 22 },
 }
 
 const PLAIN: Omit<Lane, 'name' | 'schedule'> = {
@@ -45,6 +57,7 @@ const PLAIN: Omit<Lane, 'name' | 'schedule'> = {
   concurrency: 20,
   rate: 200,
   mix: MIX,
+  schedules: 4,
   proxied: false,
   operator: true,
   seconds: 60,
@@ -107,6 +120,32 @@ export const LANES: Readonly<Record<string, Lane>> = lanes({
     strange: 'network',
     workers: 6,
   },
+  limits: {
+    schedule: {
+      weights: {
+        ...{ kill9: 5, term: 3, 'freeze-short': 2, 'freeze-long': 1, zombie: 1, terminate: 1 },
+        ...{ 'restart-fast': 1, 'restart-immediate': 1, 'drop-claim': 2, 'partition-short': 1 },
+      },
+      everyMs: [1_000, 3_000],
+    },
+    proxied: true,
+    workers: 5,
+    rate: 150,
+    mix: LIMITED_MIX,
+  },
+  schedules: {
+    schedule: {
+      weights: {
+        ...{ kill9: 6, term: 3, 'freeze-short': 2, 'freeze-long': 1, terminate: 2, 'freeze-all': 0.5 },
+        ...{ 'restart-fast': 1, 'restart-immediate': 1, 'outage-17s': 1, 'drop-claim': 2 },
+      },
+      everyMs: [1_500, 3_000],
+    },
+    proxied: true,
+    workers: 5,
+    rate: 30,
+    schedules: 24,
+  },
   clock: {
     schedule: { weights: { 'step-clock': 4, kill9: 2, 'step-server-clock': 1 }, everyMs: [2_000, 6_000] },
     strange: 'clock',
@@ -136,6 +175,8 @@ export const SMOKE: Lane = {
   proxied: true,
   workers: 3,
   rate: 100,
+  mix: { ...MIX, 'limited-one': 10, 'limited-five': 6, 'limited-rate': 10, 'limited-burst': 6 },
+  schedules: 12,
   seconds: 20,
 }
 

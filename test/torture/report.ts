@@ -21,6 +21,10 @@ export function table(outcomes: readonly Outcome[]): string {
       'stuck',
       'leaked',
       'false rescues',
+      'instants',
+      'I11',
+      'I12',
+      'fullest limits',
     ],
     ...CLASSES.map((name) => `${name} p50/p99/max ms`),
   ]
@@ -28,7 +32,8 @@ export function table(outcomes: readonly Outcome[]): string {
     ...[lane, postgres.split('.')[0] ?? '', String(figures.jobs), String(figures.canvases)],
     String(Object.values(faults).reduce((sum, count) => sum + count, 0)),
     ...[figures.lost, figures.overlapping, figures.wrongSettlements, figures.stuck].map(String),
-    ...[figures.leaked, figures.falseRescues].map(String),
+    ...[figures.leaked, figures.falseRescues, figures.fires, figures.misfires].map(String),
+    ...[String(figures.beyondLimits), figures.fullest === '' ? '–' : figures.fullest],
     ...CLASSES.map((name) => spread(figures.recovery[name])),
   ])
   return [head, head.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n')
@@ -79,6 +84,9 @@ export function summary(outcomes: readonly Outcome[]): object {
     rescues: sum(({ rescues }) => rescues),
     falseRescues: sum(({ falseRescues }) => falseRescues),
     repeatedEffects: sum(({ repeatedEffects }) => repeatedEffects),
+    instants: sum(({ fires }) => fires),
+    misfires: sum(({ misfires }) => misfires),
+    beyondLimits: sum(({ beyondLimits }) => beyondLimits),
     deadlocks: sum(({ deadlocks }) => deadlocks),
     lanes: outcomes.map(({ lane, postgres, seed, seconds, faults, report }) => ({
       ...{ lane, postgres, seed, seconds, faults, figures: report.figures },

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { withConnection } from '../../src/embedded/connection.ts'
@@ -77,6 +77,7 @@ export async function runLane(options: RunOptions): Promise<Outcome> {
         rate: lane.rate,
         mix: lane.mix,
         broken: options.broken ?? null,
+        schedules: lane.schedules,
       },
     },
   })
@@ -107,6 +108,7 @@ export async function runLane(options: RunOptions): Promise<Outcome> {
     }
     const report = check(evidence, { mostHeld: lane.mostHeld, ...options.bounds })
     if (report.violations.length === 0) rmSync(folder, { recursive: true, force: true })
+    else writeFileSync(join(folder, 'tables.json'), JSON.stringify(dump))
     return {
       ...{ lane: lane.name, postgres: server.version, seed, faults, report, folder },
       seconds: Math.round((monotonicMs() - begun) / 1_000),
@@ -162,6 +164,7 @@ class Driver {
       this.#fleet.terminate(child)
       await child.ended
     }
+    await this.#until(() => this.#pauseSchedules(), 30_000)
     return this.#until(async () => (await this.#count('jobs')) === 0, this.#options.lane.drainSeconds * 1_000)
   }
 
@@ -233,6 +236,15 @@ class Driver {
       if (seen !== null) this.#history.write(seen)
       await pause(1_000, this.#ending.signal)
     }
+  }
+
+  /** Nothing would ever be worked off while they go on. */
+  async #pauseSchedules(): Promise<boolean> {
+    return withConnection(this.#url, async (client) => {
+      await client.query('select celeriac.pause_schedule(name) from celeriac.schedules')
+      this.#history.write({ e: 'paused' })
+      return true
+    })
   }
 
   #phase(name: Phase): void {

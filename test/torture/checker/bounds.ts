@@ -22,6 +22,10 @@ export interface Bounds {
   readonly idleTransactions: number
   /** Jobs that a worker may hold at once, claimed and not settled; null where nothing is said. */
   readonly mostHeld: number | null
+  /** With workers that live: how long nothing may begin that waits and might, or an instant may wait to be dealt with. */
+  readonly stallMs: number
+  /** From the start of a process until it works. */
+  readonly startMs: number
   /** From SIGTERM to the end of the process. */
   readonly stopMs: number
 }
@@ -45,5 +49,7 @@ export const BOUNDS: Bounds = {
   wakeUpMs: 250,
   idleTransactions: 20,
   mostHeld: null,
+  stallMs: 5_000,
+  startMs: 3_000,
   stopMs: 8_000,
 }

@@ -6,11 +6,13 @@ import type { Check, Evidence, Violation } from './evidence.ts'
 import { countRescues, falseRescues } from './false-rescues.ts'
 import { fenced } from './fenced.ts'
 import { percentile, type Spread, spreadOf } from './figures.ts'
+import { fullest, limits } from './limits.ts'
 import { noLeaks } from './no-leaks.ts'
 import { noLoss } from './no-loss.ts'
 import { noOverlap, overlaps } from './no-overlap.ts'
 import { oneAuthority } from './one-authority.ts'
 import { recoveries, recovers } from './recovery.ts'
+import { countFires, schedules } from './schedules.ts'
 import { tidy } from './tidy.ts'
 import { buildTimeline } from './timeline.ts'
 import { deadlocksIn, told } from './told.ts'
@@ -18,7 +20,7 @@ import { wakesUp, wakeUps } from './wake-up.ts'
 
 const CHECKS: readonly Check[] = [
   ...[noLoss, oneAuthority, falseRescues, noOverlap, fenced, effectsOnce, bounded],
-  ...[recovers, noLeaks, wakesUp, tidy, edges, told],
+  ...[recovers, noLeaks, wakesUp, tidy, schedules, limits, edges, told],
 ]
 
 /** What a run came to. */
@@ -47,6 +49,12 @@ export interface Figures {
   /** Effects outside of the job's transaction that happened more than once: at least once is all one can have there. */
   readonly repeatedEffects: number
   readonly deadlocks: number
+  /** Instants of schedules that were dealt with, and what was wrong with schedules. */
+  readonly fires: number
+  readonly misfires: number
+  /** The most that ran at once or began in a window, of what was allowed, and what was wrong with limits. */
+  readonly fullest: string
+  readonly beyondLimits: number
   readonly wakeUpP99: number | null
   readonly idleTransactions: number | null
   readonly recovery: Readonly<Partial<Record<RecoveryClass, Spread>>>
@@ -88,6 +96,10 @@ export function check(evidence: Evidence, given: Partial<Bounds> = {}): Report {
       falseRescues: count('false rescue'),
       repeatedEffects: repeated(dump.outside),
       deadlocks: deadlocksIn(evidence.printed),
+      fires: countFires(evidence),
+      misfires: violations.filter(({ invariant }) => invariant === 'I11').length,
+      fullest: fullest(evidence),
+      beyondLimits: violations.filter(({ invariant }) => invariant === 'I12').length,
       wakeUpP99: percentile(wakeUps(entries), 0.99),
       idleTransactions: rateWhileIdle(entries)?.perWorker ?? null,
       recovery: Object.fromEntries(

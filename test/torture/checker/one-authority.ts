@@ -1,5 +1,5 @@
 import type { Entry } from '../history/entries.ts'
-import type { Check, Violation } from './evidence.ts'
+import type { Check, Evidence, Violation } from './evidence.ts'
 import { meet, type Run, type Timeline } from './timeline.ts'
 
 /**
@@ -9,7 +9,7 @@ import { meet, type Run, type Timeline } from './timeline.ts'
 export const oneAuthority: Check = ({ entries, dump }, timeline) => {
   const violations: Violation[] = []
   const violate = (kind: string, what: string): void => void violations.push({ invariant: 'I2', kind, what })
-  const reasons = reasonsByJob(entries, dump.attempts)
+  const reasons = reasonsByJob(entries, dump)
   const rows = new Map([...dump.results, ...dump.left].map((row) => [row.id, row]))
   const uncharged = new Map(dump.results.map(({ id, snoozes, losses }) => [id, snoozes + losses]))
 
@@ -57,10 +57,7 @@ interface Reasons {
   readonly taken: Set<number>
 }
 
-function reasonsByJob(
-  entries: readonly Entry[],
-  attempts: readonly { jobId: string; token: number; outcome: string }[],
-): Map<string, Reasons> {
+function reasonsByJob(entries: readonly Entry[], { attempts, flow }: Evidence['dump']): Map<string, Reasons> {
   const reasons = new Map<string, Reasons>()
   const of = (job: string): Reasons => {
     const known = reasons.get(job) ?? { taken: new Set() }
@@ -70,6 +67,8 @@ function reasonsByJob(
   for (const { jobId, token, outcome } of attempts) {
     if (outcome === 'lost') of(jobId).taken.add(token)
   }
+  // Claimed beside its lane, and sent there.
+  for (const { what, inLane, job } of flow.flow) if (what === 'took' && !inLane) of(job)
   // A claim that was known and never begun was given back, even if its process was killed before it could say so.
   const begun = new Set<string>()
   for (const entry of entries) if (entry.e === 'start') begun.add(`${entry.p} ${entry.j} ${entry.a}`)

@@ -35,12 +35,14 @@ export function recoveries(evidence: Evidence, timeline: Timeline, bounds: Bound
 /** R1, and R3 where a restart of the server has taken the evidence of locks away. */
 function afterDeaths({ entries, dump }: Evidence, timeline: Timeline, bounds: Bounds): Recovery[] {
   const settledBy = settledTokens(dump)
+  const paced = pacedJobs(dump)
   const drainedAt = endOf(entries)
   const found: Recovery[] = []
   for (const life of workersIn(timeline)) {
     if (life.died !== 'killed' && life.died !== 'ended') continue
     for (const run of runsAt(timeline, life.name, life.diedAt)) {
-      if (run.closedBy !== 'death' || settledBy.get(run.job)?.has(run.token) === true) continue
+      if (paced.has(run.job) || run.closedBy !== 'death' || settledBy.get(run.job)?.has(run.token) === true)
+        continue
       const next = nextTaken(timeline, run)
       // Settled by others: cancelled, or failed as lost once too often.
       if (next === null && settledBy.has(run.job)) continue
@@ -57,9 +59,15 @@ function afterDeaths({ entries, dump }: Evidence, timeline: Timeline, bounds: Bo
   return found
 }
 
+/** Others of their limit may go first, and what is kept of a scheduled job may be forgotten: I11 and I12 judge these. */
+function pacedJobs({ flow }: Evidence['dump']): ReadonlySet<string> {
+  return new Set(flow.flow.map(({ job }) => job))
+}
+
 /** R2: a process that is frozen or cut off for longer than the class allows loses its jobs to others in time. */
 function afterSilence({ dump }: Evidence, timeline: Timeline, bounds: Bounds): Recovery[] {
   const settledBy = settledTokens(dump)
+  const paced = pacedJobs(dump)
   const most = bounds.recovery.R2 + bounds.slackMs
   const found: Recovery[] = []
   for (const life of workersIn(timeline)) {
@@ -67,7 +75,7 @@ function afterSilence({ dump }: Evidence, timeline: Timeline, bounds: Bounds): R
       const heard = silence.to - silence.from < most
       if (heard || life.diedAt < silence.from + most) continue
       for (const run of runsAt(timeline, life.name, silence.from)) {
-        if (settledBy.get(run.job)?.has(run.token) === true) continue
+        if (paced.has(run.job) || settledBy.get(run.job)?.has(run.token) === true) continue
         const next = nextTaken(timeline, run)
         if (next === null && settledBy.has(run.job)) continue
         const until = next ?? silence.from + most
@@ -99,6 +107,7 @@ function afterOutages({ entries }: Evidence, timeline: Timeline): Recovery[] {
 /** R6: jobs that were claimed in an answer that got lost. */
 function afterDroppedClaims({ entries, dump }: Evidence, timeline: Timeline): Recovery[] {
   const settled = settledTokens(dump)
+  const paced = pacedJobs(dump)
   const found: Recovery[] = []
   for (const drop of entries) {
     if (drop.e !== 'drop' || !drop.call.includes('work_cycle')) continue
@@ -106,7 +115,7 @@ function afterDroppedClaims({ entries, dump }: Evidence, timeline: Timeline): Re
     for (const job of drop.js) {
       const runs = timeline.runs.get(job) ?? []
       // Named because it was settled, or begun before: nobody waits for it.
-      if (runs.some(({ start, process }) => process === drop.c && start < drop.t)) continue
+      if (paced.has(job) || runs.some(({ start, process }) => process === drop.c && start < drop.t)) continue
       const next = runs.find(({ start }) => start > drop.t)?.start
       if (next === undefined && settled.has(job)) continue
       const until = next ?? Number.POSITIVE_INFINITY

@@ -1,4 +1,5 @@
 import type { EdgeRow, NodeRow } from '../driver/canvas-tables.ts'
+import type { FireRow, FlowRow, HoldRow } from '../driver/flow-tables.ts'
 import type { AttemptRow, Dump, Leftovers, LeftRow, ResultRow } from '../driver/tables.ts'
 import type { AnyEntry, Entry, SettledAs } from '../history/entries.ts'
 import type { Bounds } from './bounds.ts'
@@ -20,6 +21,9 @@ export class Story {
   readonly #nodes: NodeRow[] = []
   readonly #edges: EdgeRow[] = []
   readonly #faults: string[] = []
+  readonly #flow: FlowRow[] = []
+  readonly #holds: HoldRow[] = []
+  readonly #fires: FireRow[] = []
   readonly #printed: Printed[] = []
   #leftovers: Leftovers = { connections: [], advisoryLocks: 0, prepared: 0, workers: 0, undead: [] }
   #drained = true
@@ -124,6 +128,33 @@ export class Story {
     return this
   }
 
+  /** A step in the life of a job that is limited or made by a schedule, as the database noted it. */
+  step(at: number, what: FlowRow['what'], job: string, row: Partial<FlowRow> = {}): this {
+    const nothing = { token: 1, task: 'limited-one', parameter: 0, runAt: null, claimedAt: null, stamp: null }
+    this.#flow.push({ ...nothing, at, what, job, inLane: true, ...row })
+    return this
+  }
+
+  /** A limited job that was enqueued, taken and done. */
+  paced(job: string, [from, began, to]: readonly [number, number, number], row: Partial<FlowRow> = {}): this {
+    return this.step(from, 'in', job, row)
+      .step(began, 'took', job, { claimedAt: began, ...row })
+      .step(to, 'out', job, row)
+  }
+
+  /** A key of a limit that somebody held. */
+  hold(limit: string, key: string, from: number, to: number): this {
+    this.#holds.push({ limit, key, from, to })
+    return this
+  }
+
+  /** An instant that the ledger knows, dealt with so much later. */
+  fire(schedule: string, instant: number, outcome = 'fired', lateMs = 5, firedAt = instant + lateMs): this {
+    const job = outcome === 'missed' || outcome === 'skipped' ? null : `${schedule}@${instant}`
+    this.#fires.push({ schedule, instant, firedAt, lateMs, outcome, job })
+    return this
+  }
+
   printed(by: string, stream: Printed['stream'], text: string): this {
     this.#printed.push({ by, stream, text })
     return this
@@ -148,6 +179,7 @@ export class Story {
       outside: [],
       orders: this.#orders,
       corrupt: this.#corrupt,
+      flow: { flow: this.#flow, holds: this.#holds, fires: this.#fires },
       canvases: { nodes: this.#nodes, edges: this.#edges, faults: this.#faults },
     }
     return {

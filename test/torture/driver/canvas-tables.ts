@@ -1,5 +1,6 @@
 import { EDGE_FAULTS } from '../../support/edge-faults.ts'
 import { ERRBACK_TASK } from '../canvas/to-signature.ts'
+import { TICK_TASK } from '../programs/ticks.ts'
 import type { Rows } from './tables.ts'
 
 /** A job of a canvas, its groups and error callbacks included. */
@@ -39,8 +40,8 @@ const JOIN_TASK = 'celeriac.group'
 
 /** The mark of a job: groups have none, and error callbacks are given a report before their own. */
 export const MARK = `case task when '${JOIN_TASK}' then 'group>' || id when '${ERRBACK_TASK}' then args ->> 1 else args ->> 0 end`
-/** Whether a job was made by the engine or by a handler. */
-export const DERIVED = `(task in ('${JOIN_TASK}', '${ERRBACK_TASK}') or args ->> 0 like '%+%')`
+/** Whether a job was made by the engine, by a schedule or by a handler. */
+export const DERIVED = `(task in ('${JOIN_TASK}', '${ERRBACK_TASK}', '${TICK_TASK}') or args ->> 0 like '%+%')`
 
 export async function dumpCanvases(rows: Rows): Promise<CanvasDump> {
   const columns = `id, ${MARK} as mark, task, parent_id as "parentId", token::int as token, options ->> 'join' as join`

@@ -1,6 +1,7 @@
 import { withConnection } from '../../../src/embedded/connection.ts'
 import type { Sample } from '../history/entries.ts'
 import { type CanvasDump, DERIVED, dumpCanvases, MARK } from './canvas-tables.ts'
+import { dumpFlow, FLOW_TABLES, type FlowDump } from './flow-tables.ts'
 
 /** Tables of the workload itself, beside celeriac's. */
 export const WORKLOAD_TABLES = `
@@ -8,6 +9,7 @@ export const WORKLOAD_TABLES = `
   create table outside (job_id uuid not null, token bigint not null);
   create table orders (mark text primary key);
   create extension if not exists amcheck;
+  ${FLOW_TABLES}
 `
 
 /** A job that is not settled. */
@@ -70,6 +72,7 @@ export interface Dump {
   /** What amcheck complains about. */
   readonly corrupt: readonly string[]
   readonly canvases: CanvasDump
+  readonly flow: FlowDump
 }
 
 /** @param wallAheadMs - by how much the wall clock is ahead of the clock of the history */
@@ -100,6 +103,7 @@ export async function dumpTables(url: string, wallAheadMs: number): Promise<Dump
       orders: (await rows<{ mark: string }>('select mark from orders')).map(({ mark }) => mark),
       corrupt: await corruptIndexes(rows),
       canvases: await dumpCanvases(rows),
+      flow: await dumpFlow(rows, wallAheadMs),
     }
   })
 }

@@ -80,6 +80,8 @@ export type DriverEntry =
   | { readonly e: 'drop'; readonly c: string; readonly call: string; readonly js: readonly string[] }
   | { readonly e: 'reset'; readonly c: string }
   | { readonly e: 'delay'; readonly c: string; readonly ms: number }
+  /** All schedules were paused. */
+  | { readonly e: 'paused' }
   | { readonly e: 'clock'; readonly c: string; readonly offset: string }
   /** A timer of the driver itself came late by so much: the machine had other things to do. */
   | { readonly e: 'busy'; readonly ms: number }

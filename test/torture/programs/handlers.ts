@@ -3,9 +3,11 @@ import type pg from 'pg'
 import type { Celeriac } from '../../../src/index.ts'
 import type { HistoryWriter } from '../history/writer.ts'
 import { BACKOFF, KIND_OPTIONS, type Kind } from './kinds.ts'
+import { SHARED_LIMIT } from './limited.ts'
 import { defineNodes } from './nodes.ts'
 import { oddValue } from './odd-values.ts'
 import { type Broken, CANARY } from './settings.ts'
+import { defineTicks } from './ticks.ts'
 
 /** What handlers need of their program. */
 export interface Surroundings {
@@ -14,6 +16,8 @@ export interface Surroundings {
   /** Connections that have nothing to do with the app's. */
   readonly pool: pg.Pool
   readonly broken: Broken | null
+  /** How many schedules there are. */
+  readonly schedules: number
 }
 
 /** A job as the handlers see it; what is not promised to users yet is read with care. */
@@ -32,6 +36,7 @@ export type Body = (job: Job, parameter: number, surroundings: Surroundings) => 
 
 /** Defines every kind of job of the workload. */
 export function defineTasks(surroundings: Surroundings): void {
+  surroundings.app.limit(SHARED_LIMIT.name, { concurrency: SHARED_LIMIT.concurrency })
   for (const [name, body] of Object.entries(BODIES)) {
     surroundings.app.task(
       name,
@@ -41,6 +46,7 @@ export function defineTasks(surroundings: Surroundings): void {
     )
   }
   defineNodes(surroundings)
+  defineTicks(surroundings, surroundings.schedules)
 }
 
 export const sleep = ({ signal }: Job, ms: number): Promise<unknown> => wait(ms, undefined, { signal })
@@ -71,6 +77,17 @@ const BODIES: Readonly<Record<Kind, Body>> = {
     await pool.query('insert into outside (job_id, token) values ($1, $2)', [job.id, job.token])
     await sleep(job, ms)
   },
+  'limited-one': limited,
+  'limited-five': limited,
+  'limited-rate': limited,
+  'limited-burst': limited,
+}
+
+/** Of ten, one is tried again: a retry has to pass the limits like any other start. */
+async function limited(job: Job, ms: number): Promise<unknown> {
+  await sleep(job, ms)
+  if (job.attempt === 1 && ms % 10 === 7) throw new Error('failed once')
+  return undefined
 }
 
 /** Writes rows in the job's own transaction; they are there once, when the job succeeded, and never otherwise. */

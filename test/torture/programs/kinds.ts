@@ -1,4 +1,6 @@
+import type { TaskOptions } from '../../../src/index.ts'
 import type { Random } from '../random.ts'
+import { LIMITED_OPTIONS, type LimitedKind } from './limited.ts'
 
 /** Kinds of jobs by weight, and canvases among them. */
 export type Mix = Readonly<Partial<Record<Kind | 'canvas', number>>>
@@ -15,9 +17,14 @@ export type Kind =
   | 'odd'
   | 'effect'
   | 'outside'
+  | LimitedKind
 
 /** Options of a kind; a producer stores them with the job. */
-export interface KindOptions {
+export interface KindOptions
+  extends Pick<
+    TaskOptions<[mark: string, parameter: number, secret: string]>,
+    'concurrency' | 'rateLimit' | 'limits' | 'fairness'
+  > {
   readonly maxAttempts?: number
   readonly timeLimit?: number
 }
@@ -40,6 +47,7 @@ export const KIND_OPTIONS: Readonly<Record<Kind, KindOptions>> = {
   odd: { maxAttempts: 2 },
   effect: {},
   outside: {},
+  ...LIMITED_OPTIONS,
 }
 
 /** Of nodes of canvases and their error callbacks. */
@@ -61,7 +69,12 @@ export function parameterOf(kind: Kind, random: Random): number {
     case 'fail-once':
     case 'fail-always':
     case 'never':
+    case 'limited-one':
+    case 'limited-rate':
+    case 'limited-burst':
       return random.integer(1, 50)
+    case 'limited-five':
+      return random.integer(20, 250)
     case 'suicide':
     case 'poison':
     case 'odd':

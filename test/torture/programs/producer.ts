@@ -7,6 +7,7 @@ import { ERRBACK_TASK, NODE_TASK, toSignature } from '../canvas/to-signature.ts'
 import { HistoryWriter } from '../history/writer.ts'
 import { Random } from '../random.ts'
 import { BACKOFF, KIND_OPTIONS, type Kind, NODE_OPTIONS, parameterOf } from './kinds.ts'
+import { LIMITED_PREFIX, SHARED_LIMIT } from './limited.ts'
 import { CANARY, readSettings } from './settings.ts'
 
 /** Enqueues jobs in every way there is, and puts on record what it was told about each. */
@@ -29,6 +30,7 @@ type Args = [mark: string, parameter: number, secret: string]
 const declare = (kind: Kind) =>
   app.declare<(...args: Args) => unknown>(kind, { backoff: [...BACKOFF], ...KIND_OPTIONS[kind] })
 const tasks = new Map((Object.keys(KIND_OPTIONS) as Kind[]).map((kind) => [kind, declare(kind)]))
+app.limit(SHARED_LIMIT.name, { concurrency: SHARED_LIMIT.concurrency })
 app.declare(NODE_TASK, NODE_OPTIONS)
 app.declare(ERRBACK_TASK, NODE_OPTIONS)
 
@@ -52,12 +54,28 @@ function newWork(kind: Kind | 'canvas' = random.weighted(mix)): Work {
   const mark = `${name}-${made}`
   if (kind === 'canvas') return newCanvas(mark)
   const args: Args = [mark, parameterOf(kind, random), CANARY]
+  const limited = kind.startsWith(LIMITED_PREFIX)
+  const delay = limited && random.chance(0.15) ? random.integer(100, 1_500) : 0
+  if (limited && random.chance(0.25)) return { marks: [mark], start: bySql(kind, args, delay) }
   return {
     marks: [mark],
     start: (options) =>
       taskOf(kind)
-        .with(options)
+        .with({ ...options, ...(delay > 0 && { delay }) })
         .enqueue(...args),
+  }
+}
+
+/** Who enqueues by SQL knows nothing of limits. */
+function bySql(kind: Kind, args: Args, delay: number): Work['start'] {
+  return ({ id, tx }) => {
+    const client = tx instanceof pg.Client ? tx : pool
+    const options = { maxAttempts: 5, ...(id !== undefined && { id }), ...(delay > 0 && { delay }) }
+    return client.query('select celeriac.enqueue($1, $2, $3)', [
+      kind,
+      JSON.stringify(args),
+      JSON.stringify(options),
+    ])
   }
 }
 
@@ -97,7 +115,7 @@ async function enqueueWithId(): Promise<number> {
         await wait(200)
         continue
       }
-      if (!isCeleriacError(error, 'JOB_EXISTS')) {
+      if (!isCeleriacError(error, 'JOB_EXISTS') && codeOf(error) !== 'ZC002') {
         tellFailure(marks, error)
         return marks.length
       }
@@ -161,9 +179,17 @@ async function recorded(ks: readonly string[], enqueue: () => Promise<unknown>):
 }
 
 function tellFailure(ks: readonly string[], error: unknown): void {
-  const code = error instanceof Error && 'code' in error ? String(error.code) : String(error)
+  const code = codeOf(error)
   // A server that went away says nothing about what it had taken; any other answer is a refusal.
-  history.write({ e: /^(CONNECT_FAILED|08|57P|25006)/.test(code) ? 'enq-unknown' : 'enq-fail', ks, code })
+  const gone = /^(CONNECT_FAILED|08|57P|25006|E[A-Z]{4,}$|Error: )/.test(code)
+  history.write({ e: gone ? 'enq-unknown' : 'enq-fail', ks, code })
+}
+
+/** What an error is known by; one of a connection may have nothing but its text. */
+function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error && error.code !== undefined
+    ? String(error.code)
+    : String(error)
 }
 
 async function next(): Promise<number> {

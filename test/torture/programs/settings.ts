@@ -14,6 +14,8 @@ export interface ProgramSettings {
   /** Jobs a second that a producer enqueues. */
   readonly rate: number
   readonly mix: Mix
+  /** How many schedules workers declare. */
+  readonly schedules: number
   /** What is broken on purpose in this program; see controls.ts. */
   readonly broken: Broken | null
 }

@@ -7,7 +7,7 @@ import { CANARY, readSettings } from './settings.ts'
 
 /** A worker under torture: an app as users write one, that puts on record whatever happens to its jobs. */
 
-const { name, url, folder, concurrency, broken } = readSettings()
+const { name, url, folder, concurrency, broken, schedules } = readSettings()
 const history = new HistoryWriter(folder, name)
 const app = new Celeriac({ database: url, log: 'info' })
 const pool = new pg.Pool({
@@ -19,7 +19,7 @@ const pool = new pg.Pool({
 pool.on('error', () => undefined)
 pool.on('connect', (client) => client.on('error', () => undefined))
 
-defineTasks({ app, history, pool, broken })
+defineTasks({ app, history, pool, broken, schedules })
 
 const settled = (as: SettledAs) => (fact: { jobId: string; attempt: number }) =>
   history.write({ e: 'settled', j: fact.jobId, a: fact.attempt, as })
