@@ -16,25 +16,30 @@ declare
   v_batch jsonb;
   v_refused uuid[];
 begin
-  with made as (
-    select item.n, item.shape, item.task, item.key, item.id, item.job from celeriac.unique_items(p_batch) as item
-    union all
-    select change.place, change.shape, change.task, change.key, change.id, change.job
-    from jsonb_to_recordset(p_changes) as change (
-      place integer, shape jsonb, task text, key text, id uuid, job jsonb, inserted boolean
-    )
-    where change.inserted
-  ), shaped as (
+  select jsonb_agg(jsonb_build_array(shaped.shape, shaped.jobs) order by shaped.n)
+  into v_batch
+  from (
     select made.shape, min(made.n) as n, jsonb_agg(
-      jsonb_build_array(made.id, made.job -> 1)
-        || case when door.door is null then '[]' else jsonb_build_array(door.door) end
+      case when made.door is null then jsonb_build_array(made.id, made.job -> 1)
+        else jsonb_build_array(made.id, made.job -> 1, made.door) end
       order by made.n
     ) as jobs
-    from made
-    cross join lateral celeriac.unique_door(made.task, made.key, made.shape -> 'unique', made.job -> 2) as door (door)
+    from (
+      select
+        item.n, item.shape, item.id, item.job,
+        celeriac.unique_door(item.task, item.key, item.shape -> 'unique', item.job -> 2) as door
+      from celeriac.unique_items(p_batch) as item
+      union all
+      select
+        change.place, change.shape, change.id, change.job,
+        celeriac.unique_door(change.task, change.key, change.shape -> 'unique', change.job -> 2)
+      from jsonb_to_recordset(p_changes) as change (
+        place integer, shape jsonb, task text, key text, id uuid, job jsonb, inserted boolean
+      )
+      where change.inserted
+    ) as made
     group by made.shape
-  )
-  select jsonb_agg(jsonb_build_array(shaped.shape, shaped.jobs) order by shaped.n) into v_batch from shaped;
+  ) as shaped;
   if v_batch is null then
     return;
   end if;

@@ -13,7 +13,11 @@ as $$
 declare
   v_keys integer;
 begin
-  with item as materialized (
+  with claim as materialized (
+    select given.shape, said.states, said.expires_at
+    from (select distinct entry -> 0 as shape from jsonb_array_elements(p_batch) as entry) as given
+    cross join lateral celeriac.unique_claim(given.shape -> 'unique') as said
+  ), item as materialized (
     select distinct on (one.task collate "C", one.key collate "C") one.*
     from celeriac.unique_items(p_batch) as one
     order by one.task collate "C", one.key collate "C", one.n
@@ -22,7 +26,7 @@ begin
     select
       item.task, item.key, item.id, item.id, 'inserted', claim.states, celeriac.clock(), claim.expires_at
     from item
-    cross join lateral celeriac.unique_claim(item.shape -> 'unique') as claim
+    join claim on claim.shape = item.shape
     order by item.task collate "C", item.key collate "C"
     -- order: locks a row that is there, in its turn, and changes nothing. To insert first and to lock afterwards would
     -- not go by the order of keys: two batches could wait for each other.

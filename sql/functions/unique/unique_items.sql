@@ -8,9 +8,13 @@ returns table (n integer, shape jsonb, task text, key text, id uuid, job jsonb)
 language sql immutable parallel safe
 as $$
   select
-    (row_number() over ())::integer, entry.value -> 0, entry.value -> 0 ->> 'task', one.value ->> 0,
-    (one.value -> 1 ->> 0)::uuid, one.value -> 1
-  from jsonb_array_elements(p_batch) as entry
-  cross join lateral jsonb_array_elements(entry.value -> 1) as one
+    (row_number() over ())::integer, entry.shape, entry.task, one.value ->> 0, (one.value -> 1 ->> 0)::uuid, one.value -> 1
+  from (
+    select entry -> 0 as shape, entry -> 0 ->> 'task' as task, entry -> 1 as jobs
+    from jsonb_array_elements(p_batch) as entry
+    -- planner: keeps the shape a subquery of its own, read once per shape and not once per job.
+    offset 0
+  ) as entry
+  cross join lateral jsonb_array_elements(entry.jobs) as one
 $$;
 comment on function celeriac.unique_items(jsonb) is 'Reads a batch of unique jobs: one row each, in the order in which they were given.';
