@@ -16,6 +16,8 @@ interface Entry {
 
 /** In which order the queues are looked at, turn by turn. */
 export class Turns {
+  /** Whether queues may join that nobody knows of yet. */
+  readonly isOpen: boolean
   readonly #entries: readonly Entry[]
   readonly #named: ReadonlySet<string>
   readonly #excluded: readonly RegExp[]
@@ -31,12 +33,8 @@ export class Turns {
       pattern: isPattern(name) ? patternOf(name) : null,
       queues: isPattern(name) || this.#isExcluded(name) ? [] : [{ name, weight, credit: 0 }],
     }))
+    this.isOpen = this.#entries.some(({ pattern }) => pattern !== null)
     this.#list()
-  }
-
-  /** Whether queues may join that nobody knows of yet. */
-  get isOpen(): boolean {
-    return this.#entries.some(({ pattern }) => pattern !== null)
   }
 
   /** The queues it knows of. */
@@ -46,6 +44,7 @@ export class Turns {
 
   /** Takes in what of these it claims from, and knew nothing of. Returns whether there was any. */
   admit(names: readonly string[]): boolean {
+    if (!this.isOpen) return false
     const known = new Set(this.#names)
     let grew = false
     for (const name of names) {

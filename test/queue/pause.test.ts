@@ -188,6 +188,26 @@ describe('W-88 a paused label', () => {
   })
 })
 
+test.each(['queue', 'task'] as const)('W-88 a paused %s holds jobs that have limits, too', async (kind) => {
+  const queue = aQueue()
+  const app = apps.app()
+  const options = { queue, concurrency: { limit: 2, key: (tenant: string) => tenant } }
+  const task = app.task('limited', options, (tenant: string) => tenant)
+  const free = app.task('free', { queue: kind === 'queue' ? aQueue() : queue }, () => 1)
+  const beside = (await (await free.enqueue()).info()).queue
+  await apps.worker(app, { queues: [...new Set([queue, beside])], ...NEVER })
+  const target = kind === 'queue' ? queue : { task: 'limited' }
+  await app.queues.pause(target)
+  const before = await claims(queue)
+  const held = await task.enqueueMany([['a'], ['a'], ['a'], ['b']])
+  for (let round = 0; round < 20; round += 1) await (await free.enqueue()).result({ timeout: '10s' })
+  for (const handle of held) expect(await handle.state()).not.toBe('running')
+  if (kind === 'queue') expect(await claims(queue)).toBe(before)
+  await app.queues.resume(target)
+  const values = await Promise.all(held.map((handle) => handle.result({ timeout: '10s' })))
+  expect(values).toEqual(['a', 'a', 'a', 'b'])
+})
+
 test('a paused key of a limit holds its jobs, and no others', async () => {
   const queue = aQueue()
   const app = apps.app()
