@@ -145,6 +145,7 @@ export class Celeriac implements AsyncDisposable {
     })
     this.#limits = new Limits({
       database: this.#database,
+      lists: this.#inspect,
       hasTask: (name) => this.#registry.get(name) !== undefined,
       hintForTask: (name) => this.#registry.hintFor(name),
     })

@@ -30,7 +30,14 @@ with placed as (
   from placed
   join celeriac.limits as limits on limits.name = placed.name
   left join celeriac.buckets as bucket on bucket.id = celeriac.bucket_id(placed.name, coalesce(placed.key, ''))
-  cross join lateral celeriac.bucket_rule(placed.name, bucket.chosen) as rule
+  -- As bucket_rule says; who reads the view may not read what that one reads.
+  cross join lateral (
+    select
+      case when bucket.chosen ? 'concurrency' then (bucket.chosen ->> 'concurrency')::integer else limits.concurrency end as concurrency,
+      case when bucket.chosen ? 'rateLimit' then (bucket.chosen ->> 'rateLimit')::integer else limits.rate_limit end as rate_limit,
+      case when bucket.chosen ? 'rateLimit' then (bucket.chosen ->> 'ratePerMs')::double precision else limits.rate_per_ms end as rate_per_ms,
+      case when bucket.chosen ? 'rateLimit' then (bucket.chosen ->> 'rateBurst')::integer else limits.rate_burst end as rate_burst
+  ) as rule
   left join lateral (
     select count(*) as units, array_agg(distinct holder) as holder_ids
     from unnest(bucket.holders) as holder

@@ -9,6 +9,7 @@ import type { Database } from '../db/database.ts'
 import type {
   AttemptListRow,
   JobListRow,
+  LimitListRow,
   PauseListRow,
   QueueOverviewRow,
   ScheduleListRow,
@@ -93,6 +94,25 @@ export class Inspect {
     const columns = await this.#columns('pause_list')
     const query = views.selectFrom('pause_list').select(columns.readable).orderBy('kind').orderBy('name')
     return columns.completed(await this.#rows(query.compile()))
+  }
+
+  /**
+   * Limits, each followed by its keys that were ever used.
+   *
+   * @param key - only this one; null: only what counts for all keys
+   */
+  async limits(names: readonly string[] | null = null, key?: string | null): Promise<LimitListRow[]> {
+    const columns = await this.#columns('limit_list')
+    let query = (await this.#views()).selectFrom('limit_list').select(columns.readable)
+    if (names !== null) query = query.where('name', 'in', names)
+    if (key !== undefined) query = query.where('key', 'is not distinct from', key)
+    const rows = await this.#rows<LimitListRow>(
+      query
+        .orderBy('name')
+        .orderBy('key', (order) => order.asc().nullsFirst())
+        .compile(),
+    )
+    return columns.completed(rows)
   }
 
   /** Workers that are alive. */

@@ -9,7 +9,6 @@ import {
   type HoldEnd,
   holdLimit,
   isTaskKnown,
-  readLimits,
   releaseLimit,
   resetLimit,
   setLimit,
@@ -66,6 +65,10 @@ export interface Taken {
 /** What `app.limits` needs of the app. */
 export interface LimitsContext {
   readonly database: Database
+  /** Reads `limit_list`: of these names, or all; of one key, or every one. */
+  readonly lists: {
+    limits(names: readonly string[] | null, key?: string | null): Promise<readonly LimitListRow[]>
+  }
   /** Whether a task is defined or declared in this process. */
   readonly hasTask: (name: string) => boolean
   readonly hintForTask: (name: string) => string
@@ -110,16 +113,16 @@ export class Limits {
 
   /** A limit, or one key of it; null when nobody has declared or set it. Of a key that was never used, what it would have. */
   async get(name: string, key: string | null = null): Promise<LimitInfo | null> {
-    const { database } = this.#context
-    const [row] = await readLimits(database, [name], key)
+    const { lists } = this.#context
+    const [row] = await lists.limits([name], key)
     if (row !== undefined || key === null) return row === undefined ? null : infoOf(row)
-    const [all] = await readLimits(database, [name], null)
+    const [all] = await lists.limits([name], null)
     return all === undefined ? null : infoOf(unused(all, key))
   }
 
   /** All limits, each followed by its keys that were ever used. */
   async list(): Promise<readonly LimitInfo[]> {
-    return (await readLimits(this.#context.database, null)).map(infoOf)
+    return (await this.#context.lists.limits(null)).map(infoOf)
   }
 
   /**
@@ -187,7 +190,7 @@ export class Limits {
   ): Promise<readonly Outcome[]> {
     if (typeof target === 'string') return [await act(target)]
     const owner = ownerOf(target)
-    const rows = await readLimits(this.#context.database, null, null)
+    const rows = await this.#context.lists.limits(null, null)
     const names = rows.map(({ name }) => name).filter((name) => name.startsWith(`${owner}/`))
     const outcomes: Outcome[] = []
     for (const name of names) outcomes.push(await act(name))

@@ -7,7 +7,8 @@ const database = useDatabase({ name: 'cli_limits' })
 
 const run = (...args: string[]) => cli(['limits', ...args], { env: { DATABASE_URL: database.url } })
 
-describe('celeriac limits', () => {
+// Each starts many processes, one after the other.
+describe('celeriac limits', { timeout: 90_000 }, () => {
   test('T-84 sets, lists and resets the limits of a task that a worker has', async () => {
     await aWorker(database, { queues: ['mail'], tasks: ['mail.send'] })
     expect((await run()).stderr).toContain('no limit yet')

@@ -1,5 +1,4 @@
 import type { Database } from '../database.ts'
-import type { LimitListRow } from '../tables.ts'
 
 /** What a limit grants, as SQL reads it; null is off, and what is missing is left as it is. */
 export interface GrantJson {
@@ -76,21 +75,6 @@ export async function declareLimits(
 ): Promise<readonly string[]> {
   const [row] = await database.call('declare_limits', [JSON.stringify(limits), owners, used])
   return (row?.declare_limits as readonly string[] | null) ?? []
-}
-
-/** Rows of `limit_list`: of the names, or all; of one key, or every one. */
-export async function readLimits(
-  database: Database,
-  names: readonly string[] | null,
-  key?: string | null,
-): Promise<readonly LimitListRow[]> {
-  const rows = await database.query({
-    text: `select * from "${database.schema}".limit_list as one
-      where ($1::text[] is null or one.name = any($1)) and ($2 or one.key is not distinct from $3::text)
-      order by one.name, one.key nulls first`,
-    values: [names, key === undefined, key ?? null],
-  })
-  return rows as unknown as readonly LimitListRow[]
 }
 
 /** Whether anything is known of a task: a living worker that runs it, or a limit. */
