@@ -27,28 +27,20 @@ select
     when job.expires_at <= celeriac.clock() then 'expired'
     when job.run_at is null and job.lane_id is null then 'blocked'
     when job.run_at > celeriac.clock() then case when job.attempt - job.snoozes - job.losses > 0 then 'retrying' else 'scheduled' end
-    -- Subqueries, so that who does not ask for the column pays nothing; each is a lookup by primary key.
-    else coalesce(
-      (
-        select 'queue_paused' from celeriac.pauses as pause
-        where pause.kind = 'queue' and pause.name = job.queue and (pause.expires_at is null or pause.expires_at > celeriac.clock())
-      ),
-      (
-        select 'task_paused' from celeriac.pauses as pause
-        where pause.kind = 'task' and pause.name = job.task and (pause.expires_at is null or pause.expires_at > celeriac.clock())
-      ),
-      case when job.lane_id is null then 'ready' else coalesce((
-        select case lane.state
-          when 'full' then 'concurrency'
-          when 'due' then case when isfinite(lane.due_at) then 'rate' else 'held' end
-          when 'ready' then 'turn'
-        end
-        from celeriac.lanes as lane where lane.id = job.lane_id
-      ), 'arriving') end
-    )
+    when queue_pause.expires_at > celeriac.clock() or queue_pause.paused_at is not null and queue_pause.expires_at is null then 'queue_paused'
+    when task_pause.expires_at > celeriac.clock() or task_pause.paused_at is not null and task_pause.expires_at is null then 'task_paused'
+    when job.lane_id is null then 'ready'
+    when lane.state = 'full' then 'concurrency'
+    when lane.state = 'due' then case when isfinite(lane.due_at) then 'rate' else 'held' end
+    when lane.state = 'ready' then 'turn'
+    else 'arriving'
   end as reason
 from celeriac.jobs as job
 left join celeriac.workers as worker on worker.id = job.worker_id
+-- planner: each by its primary key, so that none is read for who does not ask for the reason.
+left join celeriac.lanes as lane on lane.id = job.lane_id
+left join celeriac.pauses as queue_pause on queue_pause.kind = 'queue' and queue_pause.name = job.queue
+left join celeriac.pauses as task_pause on task_pause.kind = 'task' and task_pause.name = job.task
 union all
 select
   result.id, result.state, null, result.task, result.queue, result.priority, result.attempt, result.max_attempts,

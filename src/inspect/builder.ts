@@ -1,4 +1,13 @@
-import { DummyDriver, Kysely, PostgresAdapter, PostgresIntrospector, PostgresQueryCompiler } from 'kysely'
+import {
+  DummyDriver,
+  type Expression,
+  Kysely,
+  PostgresAdapter,
+  PostgresIntrospector,
+  PostgresQueryCompiler,
+  type SqlBool,
+  sql,
+} from 'kysely'
 import type { Views } from '../db/tables.ts'
 
 /** A kysely that only compiles: statements go through the app's own connections. */
@@ -11,4 +20,9 @@ export function buildViews(schema: string): Kysely<Views> {
       createQueryCompiler: () => new PostgresQueryCompiler(),
     },
   }).withSchema(schema)
+}
+
+/** Whether a column is among the values of a query: an array, so that an index finds each. */
+export function isAmong(column: string, values: Expression<unknown>): Expression<SqlBool> {
+  return sql<SqlBool>`${sql.ref(column)} = any (array(${values}))`
 }

@@ -51,17 +51,17 @@ export class Inspect {
   async jobs(filter: JobFilter = {}): Promise<JobListRow[]> {
     const limit = integer(filter.limit ?? 50, 'limit', 1, 1_000)
     const columns = await this.#columns('job_list')
-    let query = (await this.#views())
-      .selectFrom('job_list')
-      .select(columns.readable)
-      .orderBy('id', 'desc')
-      .limit(limit)
+    const views = await this.#views()
+    let query = views.selectFrom('job_list').select('id').orderBy('id', 'desc').limit(limit)
     if (filter.state !== undefined) query = query.where('state', '=', filter.state)
     if (filter.queue !== undefined) query = query.where('queue', '=', filter.queue)
     if (filter.task !== undefined) query = query.where('task', '=', filter.task)
     if (filter.parentId !== undefined) query = query.where('parent_id', '=', filter.parentId)
     if (filter.before !== undefined) query = query.where('id', '<', filter.before)
-    return columns.completed(await this.#rows(query.compile()))
+    // The page first: what it costs to tell the rest is paid for its rows alone.
+    const { isAmong } = await import('./builder.ts')
+    const page = views.selectFrom('job_list').select(columns.readable).where(isAmong('id', query))
+    return columns.completed(await this.#rows(page.orderBy('id', 'desc').compile()))
   }
 
   /** Attempts of a job that did not succeed, in order. */
