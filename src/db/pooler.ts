@@ -15,6 +15,9 @@ const DIRECT: Pooler = { kind: 'none', prepares: true }
 const WAIT_MS = 1_000
 /** Without the second connection a pooler that lends by transaction looks like one that lends for good: it gets its time. */
 const SECOND_WAIT_MS = 4_000
+/** Others may have borrowed the connection of the server just when we looked; they will not do so again and again. */
+const ROUNDS = 6
+const ROUND_PAUSE_MS = 10
 const UNDEFINED_STATEMENT = '26000'
 
 /**
@@ -30,7 +33,7 @@ export async function detectPooler(config: pg.PoolConfig): Promise<Pooler> {
   let over = false
   try {
     const probe = probeOf(first)
-    const before = await probe()
+    let before = await probe()
     // A pooler invents the key by which a session is cancelled.
     if (keyOf(first) === before.pid) return DIRECT
     const second = await inTime(
@@ -41,13 +44,18 @@ export async function detectPooler(config: pg.PoolConfig): Promise<Pooler> {
       },
       SECOND_WAIT_MS,
     )
-    const theirs = second === null ? null : await inTime(occupy(second), undefined, SECOND_WAIT_MS)
-    if (theirs === 'refused') return { kind: 'statement', prepares: false }
-    const after = await inTime(probe())
-    if (after === null) return { kind: 'transaction', prepares: false }
-    const stays = after.pid === before.pid && after.kept && theirs !== before.pid
-    if (stays) return { kind: 'session', prepares: true }
-    return { kind: 'transaction', prepares: after.found && after.pid !== before.pid }
+    for (let round = 1; ; round += 1) {
+      const theirs = second === null ? null : await inTime(occupy(second), undefined, SECOND_WAIT_MS)
+      if (theirs === 'refused') return { kind: 'statement', prepares: false }
+      const after = await inTime(probe())
+      if (after === null) return { kind: 'transaction', prepares: false }
+      const stays = after.pid === before.pid && after.kept && theirs !== before.pid
+      if (!stays) return { kind: 'transaction', prepares: after.found && after.pid !== before.pid }
+      if (second === null || theirs === null || round === ROUNDS) return { kind: 'session', prepares: true }
+      await second.query('rollback')
+      before = after
+      await new Promise((resolve) => setTimeout(resolve, Math.random() * ROUND_PAUSE_MS))
+    }
   } finally {
     over = true
     for (const client of open) close(client)

@@ -40,6 +40,19 @@ describe('detectPooler', () => {
   })
 })
 
+describe('detectPooler, while others use the pooler', () => {
+  test('is not misled by the connections of the server that they borrow', async () => {
+    const { fake, url } = await pooler('transaction', 6)
+    await using _ = fake
+    for (let round = 0; round < 8; round += 1) {
+      const found = await Promise.all(
+        Array.from({ length: 6 }, () => detectPooler({ connectionString: url })),
+      )
+      expect(new Set(found.map(({ kind }) => kind))).toEqual(new Set(['transaction']))
+    }
+  })
+})
+
 describe('a database behind a pooler', () => {
   test('knows that sessions do not last behind a transaction pooler, unless it goes past it', async () => {
     const { fake, url } = await pooler('transaction')
