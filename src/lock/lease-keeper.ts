@@ -36,7 +36,8 @@ export class LeaseKeeper implements Keeper {
   async take(claim: LockClaim, lost: (cause: unknown) => void): Promise<LockAnswer> {
     const { key } = claim
     const sentAt = performance.now()
-    const answer = await takeLock(this.#database, claim, LEASE_MS, this.#database)
+    const answer = await takeLock(this.#database, claim, { leaseMs: LEASE_MS }, this.#database)
+    if (answer === null) return { fence: null, id: '', holder: null }
     if (answer.fence === null) return answer
     const untilMs = sentAt + LEASE_MS - MARGIN_MS
     this.#leases.set(key, { key, fence: answer.fence, lost, untilMs })

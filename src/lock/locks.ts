@@ -178,10 +178,21 @@ export class Locks {
   }
 
   async #open(): Promise<Keeper> {
-    const { database, work, bus } = this.#context
-    if (await database.hasSessions()) return new SessionKeeper(database)
-    bus.emit('lock:leased', { leaseMs: LEASE_MS })
-    return new LeaseKeeper(work)
+    const { database } = this.#context
+    return (await database.hasSessions()) ? new SessionKeeper(database, () => this.#lease()) : this.#leases()
+  }
+
+  /** A pooler stands in between that had not shown itself: what its session holds may be anybody's. */
+  #lease(): void {
+    const before = this.#keeper
+    this.#keeper = Promise.resolve(this.#leases())
+    for (const line of this.#lines.values()) line.holder?.lose(undefined)
+    void before?.then((keeper) => keeper.stop())
+  }
+
+  #leases(): Keeper {
+    this.#context.bus.emit('lock:leased', { leaseMs: LEASE_MS })
+    return new LeaseKeeper(this.#context.work)
   }
 }
 

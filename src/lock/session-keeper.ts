@@ -3,16 +3,19 @@ import {
   dropLock,
   type LockAnswer,
   type LockClaim,
+  readServerPid,
   releaseLock,
   takeLock,
 } from '../db/calls/lock.ts'
 import type { Database, Executor } from '../db/database.ts'
-import { isConnectionError } from '../db/fault.ts'
+import { isConnectionError, isNameLost } from '../db/fault.ts'
 import { inTurn } from '../db/in-turn.ts'
 import { KeptSession } from '../db/kept-session.ts'
 import { keepAlive } from '../db/listening-session.ts'
 import { sessionConfig } from '../db/session-config.ts'
 import { type Keeper, NOT_HELD, type Released } from './keeper.ts'
+
+const NOBODYS = { fence: null, id: '', holder: null } as const
 
 /**
  * Holds keys by advisory locks of one session: they are free as soon as that ends, and it ends with the process. It never
@@ -23,16 +26,21 @@ export class SessionKeeper implements Keeper {
   readonly #database: Database
   readonly #session: KeptSession
   readonly #inTurn: Executor
+  readonly #moved: () => void
   readonly #taken = new Map<string, (cause: unknown) => void>()
   /** Sessions that have ended so far. */
   #ended = 0
+  #pid = 0
 
-  constructor(database: Database) {
+  /** @param moved - told when the session turns out to be lent to others between statements: nothing is taken then */
+  constructor(database: Database, moved: () => void) {
     this.#database = database
+    this.#moved = moved
     this.#session = new KeptSession({
       config: async () => sessionConfig(await database.directConfig(), { role: 'lock' }),
       prepare: async (session) => {
         await keepAlive(session)
+        this.#pid = await readServerPid(session)
         await clearLocks(database, session)
       },
       lost: (error) => this.#lost(error),
@@ -46,13 +54,21 @@ export class SessionKeeper implements Keeper {
     try {
       await this.#session.start()
       const ended = this.#ended
-      const answer = await takeLock(this.#database, claim, null, this.#inTurn)
+      const answer = await takeLock(this.#database, claim, { pid: this.#pid }, this.#inTurn)
+      if (answer === null) {
+        this.#moved()
+        return NOBODYS
+      }
       if (answer.fence === null) return answer
       // Taken by a session that has ended since: nobody holds it.
-      if (ended !== this.#ended) return { fence: null, id: '', holder: null }
+      if (ended !== this.#ended) return NOBODYS
       this.#taken.set(key, lost)
       return answer
     } catch (error) {
+      if (isNameLost(error)) {
+        this.#moved()
+        return NOBODYS
+      }
       // An error undoes what was written, but not the lock itself.
       if (!isConnectionError(error)) await this.#drop(key)
       throw this.#database.explain(error)

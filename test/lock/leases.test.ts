@@ -1,4 +1,8 @@
+import { randomUUID } from 'node:crypto'
+import pg from 'pg'
 import { describe, expect, test } from 'vitest'
+import { Database } from '../../src/db/database.ts'
+import { SessionKeeper } from '../../src/lock/session-keeper.ts'
 import { aborted, eventsOf, nextEvent, rejection, useApps } from '../support/apps.ts'
 import { aKey } from '../support/factory.ts'
 import { FakePooler } from '../support/fake-pooler.ts'
@@ -40,6 +44,31 @@ describe('S50: locks behind a transaction pooler', () => {
     expect(await (await task.enqueue(key)).result({ timeout: '20s' })).toBe('lease')
     expect(said).toEqual([{ leaseMs: 15_000 }])
     expect(await database.query('select from celeriac.locks where key = $1', [key])).toEqual([])
+  })
+
+  test('are what is left when a session turns out to be lent to others', async () => {
+    await using way = await pooled()
+    const through = new Database({ source: way.url, schema: 'celeriac', maxConnections: 2 })
+    let moved = 0
+    const keeper = new SessionKeeper(through, () => {
+      moved += 1
+    })
+    const [first, second] = [aKey(), aKey()]
+    const claim = { holderId: randomUUID(), holder: 'me', jobId: null }
+    const lost = (): void => undefined
+    expect(await keeper.take({ ...claim, key: first }, lost)).toMatchObject({ fence: expect.any(Number) })
+    const other = new pg.Client({ connectionString: way.url })
+    other.on('error', () => undefined)
+    await other.connect()
+    // It gets the connection of the server that was used last.
+    await other.query('begin')
+    expect(await keeper.take({ ...claim, key: second }, lost)).toMatchObject({ fence: null })
+    expect(moved).toBe(1)
+    expect(await database.query('select from celeriac.locks where key = $1', [second])).toEqual([])
+    await other.query('rollback')
+    await other.end()
+    await keeper.stop()
+    await through.close()
   })
 
   test('and sessions past it exclude each other', async () => {

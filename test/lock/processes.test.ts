@@ -25,8 +25,10 @@ beforeAll(async () => {
 afterEach(endWorkerProcesses)
 
 describe('S50', () => {
-  test('fifty jobs of one key, in ten processes, never run two at once', { timeout: 120_000 }, async () => {
-    const processes = await Promise.all(Array.from({ length: 10 }, start))
+  test('fifty jobs of one key, in ten processes, never run two at once', { timeout: 240_000 }, async () => {
+    const processes: WorkerProcess[] = []
+    // A few at a time: a busy machine starts no faster all at once.
+    while (processes.length < 10) processes.push(...(await Promise.all([start(), start()])))
     const key = aKey()
     const app = apps.app()
     const task = app.declare<(key: string) => number>('lock.record')

@@ -107,7 +107,7 @@ const CALLS: readonly (readonly [role: string, text: string])[] = [
   ['producer', `select * from celeriac.cancel_jobs('{${id}}', 'reason')`],
   [
     'producer',
-    `select celeriac.assert_lock('a', taken.fence) from celeriac.take_lock('a', '${id}', 'me', null, null) as taken`,
+    `select celeriac.assert_lock('a', taken.fence) from celeriac.take_lock('a', '${id}', 'me', null, null, null) as taken`,
   ],
   ...['take_lock', 'release_lock', 'renew_locks', 'drop_lock', 'clear_locks'].map(
     (name) => ['producer', `select celeriac.${name}(…)`] as const,

@@ -28,29 +28,32 @@ export type LockAnswer =
 /**
  * Takes a lock if it is free.
  *
- * @param leaseMs - null: for as long as the session behind `executor` lives
+ * @param how - for so many ms; or for as long as the session lives whose server process that is
+ * @returns null when it is another server process: nothing was taken
  */
 export async function takeLock(
   database: Database,
   claim: LockClaim,
-  leaseMs: number | null,
+  how: { readonly leaseMs: number } | { readonly pid: number },
   executor: Executor,
-): Promise<LockAnswer> {
+): Promise<LockAnswer | null> {
   const { key, holderId, holder, jobId } = claim
-  const [row] = await database.call('take_lock', [key, holderId, holder, jobId, leaseMs], executor)
-  const fence = row?.fence ?? null
+  const [leaseMs, pid] = 'pid' in how ? [null, how.pid] : [how.leaseMs, null]
+  const [row] = await database.call('take_lock', [key, holderId, holder, jobId, leaseMs, pid], executor)
+  if (row === undefined) return null
+  const fence = row.fence ?? null
   if (fence !== null) return { fence: Number(fence) }
-  const held = row?.holder ?? null
+  const held = row.holder ?? null
   return {
     fence: null,
-    id: String(row?.id),
+    id: String(row.id),
     holder:
       held === null
         ? null
         : {
             name: String(held),
-            jobId: row?.job_id === null ? null : String(row?.job_id),
-            since: row?.since as Date,
+            jobId: row.job_id === null ? null : String(row.job_id),
+            since: row.since as Date,
           },
   }
 }
@@ -83,6 +86,12 @@ export async function renewLocks(
   const those = (renewed: boolean): string[] =>
     rows.filter((row) => row.renewed === renewed).map((row) => String(row.key))
   return { renewed: those(true), gone: those(false) }
+}
+
+/** The server process that serves a session. */
+export async function readServerPid(session: Executor): Promise<number> {
+  const [row] = await session.query({ text: 'select pg_backend_pid() as pid', values: [] })
+  return Number(row?.pid)
 }
 
 /** Removes what holders that are gone have left. */
