@@ -257,7 +257,7 @@ begin
       ('limits', 'worker', 'select'),
       ('buckets', 'worker', 'select, insert, update, delete'),
       ('lanes', 'worker', 'select, insert, update, delete'),
-      ('arrivals', 'worker', 'select, insert, delete'),
+      ('arrivals', 'worker', 'select, insert, update, delete'),
       ('settings', 'worker', 'select'),
       ('listeners', 'worker', 'select'),
       ('pauses', 'worker', 'select'),

@@ -2,6 +2,7 @@ import { CeleriacError } from '../base/errors.ts'
 import { nearest } from '../base/names.ts'
 import { instant, integer, refuseUnknown, text } from '../base/options.ts'
 import {
+  type ListedSchedule,
   pauseSchedule,
   putSchedule,
   readScheduleList,
@@ -11,7 +12,6 @@ import {
   skipSchedule,
 } from '../db/calls/schedule.ts'
 import type { Database } from '../db/database.ts'
-import type { ScheduleListRow } from '../db/tables.ts'
 import { JobHandle } from '../job/handle.ts'
 import type { EnqueueContext } from '../job/task.ts'
 import type { TaskDefinition } from '../task/definition.ts'
@@ -35,9 +35,10 @@ export interface ScheduleInfo {
   /** The last instant that fired. */
   readonly lastRunAt: Date | null
   readonly fires: number
-  /** As they are stored; null when a function in code makes them. */
+  /** As they are stored; null when a function in code makes them, or when one may not see data. */
   readonly args: readonly unknown[] | null
-  readonly options: Readonly<Record<string, unknown>>
+  /** Null when one may not see data. */
+  readonly options: Readonly<Record<string, unknown>> | null
   readonly overlap: 'allow' | 'skip' | 'queue' | 'cancel'
   readonly catchUp: 'none' | 'last' | 'all'
   readonly source: 'code' | 'runtime'
@@ -151,8 +152,12 @@ export class Schedules {
     const made = make === null ? null : ((await make(now)) as readonly unknown[])
     const args = made === null ? row.args : await writeArgs(task, made, enqueue)
     const stamp = [name, now.getTime()] as const
-    const shape = scheduledShape({ task, options: row.options, args, stamp, lateMs: 0 }, enqueue)
-    const jobId = await runSchedule(database, name, [shape, args])
+    // Who may not see what it is told leaves that to the server.
+    const job =
+      row.options === null || args === null
+        ? null
+        : ([scheduledShape({ task, options: row.options, args, stamp, lateMs: 0 }, enqueue), args] as const)
+    const jobId = await runSchedule(database, name, job)
     if (jobId === null) throw await this.#unknown(name)
     return new JobHandle(jobId, enqueue)
   }
@@ -206,7 +211,7 @@ export class Schedules {
     }
   }
 
-  #previewStored(row: ScheduleListRow, most: number, from: number): Date[] {
+  #previewStored(row: ListedSchedule, most: number, from: number): Date[] {
     if (row.condition !== 'active') return []
     const times = storedTimes(row, row.next_run_at)
     const left = row.max_fires === null ? most : Number(row.max_fires) - Number(row.fires)
@@ -214,7 +219,7 @@ export class Schedules {
     return upcoming(times, Math.max(from, (row.next_run_at?.getTime() ?? 0) - 1), Math.min(most, left))
   }
 
-  async #row(name: string): Promise<ScheduleListRow> {
+  async #row(name: string): Promise<ListedSchedule> {
     const [row] = await readScheduleList(this.#context.database, assertScheduleName(name))
     if (row === undefined) throw await this.#unknown(name)
     return row
@@ -233,7 +238,7 @@ function taskName({ task }: PutOptions): string {
 }
 
 /** An interval counts from its start, or from any instant that it has. */
-function storedTimes(row: ScheduleListRow, planned: Date | null): Timetable {
+function storedTimes(row: ListedSchedule, planned: Date | null): Timetable {
   const span: Span = {
     plannedFrom: Date.now(),
     startsAt: (row.starts_at ?? planned)?.getTime() ?? null,
@@ -252,7 +257,7 @@ function upcoming(times: Timetable, from: number, most: number): Date[] {
 
 const ms = (iso: string | undefined): number | null => (iso === undefined ? null : Date.parse(iso))
 
-function infoOf(row: ScheduleListRow): ScheduleInfo {
+function infoOf(row: ListedSchedule): ScheduleInfo {
   return {
     name: row.name,
     task: row.task,

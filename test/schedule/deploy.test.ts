@@ -33,7 +33,7 @@ const ruleOf = async (name: string) =>
   )[0]
 
 describe('what code declares', () => {
-  test('B-3 B-4 is there when a worker has started, changes with the code, and keeps its history', async () => {
+  test('B-3 B-4 B-26 is there when a worker has started, changes with the code, and keeps its history', async () => {
     const first = apps.app()
     first.task('digest', () => undefined).every({ interval: 100, name: 'digest' })
     const worker = await apps.worker(first)

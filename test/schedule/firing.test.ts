@@ -44,7 +44,7 @@ describe('a schedule in code', () => {
     expect(lastRunAt).toEqual((await ledger('ticking')).at(-1)?.instant)
   })
 
-  test('B-2 R-14 its jobs have its options over those of the task', async () => {
+  test('B-2 B-22 R-14 its jobs have its options over those of the task', async () => {
     const app = apps.app({ routes: { report: { maxAttempts: 7 } } })
     app
       .task('report', { queue: 'mail', priority: 3, labels: { kind: 'report' } }, () => undefined)

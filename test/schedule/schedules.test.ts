@@ -14,7 +14,7 @@ const planned = (app: ReturnType<typeof apps.app>, name: string) =>
   until(async () => (await app.schedules.get(name)).nextRunAt, { what: `the next instant of ${name}` })
 
 describe('schedules made at run time', () => {
-  test('B-82 B-88 are put, listed, changed and removed while workers run', async () => {
+  test('B-80 B-82 B-88 are put, listed, changed and removed while workers run', async () => {
     const app = apps.app()
     const seen: unknown[] = []
     const task = app.task('put', (word: string) => void seen.push(word))
@@ -253,6 +253,32 @@ describe('plain SQL', () => {
     await apps.worker(other)
     await until(async () => (await app.schedules.get('unknown')).fires === 1)
     expect(await app.schedules.get('unknown')).toMatchObject({ lastError: null, condition: 'finished' })
+  })
+
+  test('B-90 thousands that are due at one instant each fire once', async () => {
+    const app = apps.app()
+    app.task('crowd', () => undefined)
+    await database.query(
+      `insert into celeriac.schedules (name, task, rule)
+        select 'crowd ' || n, 'crowd', '{"cron": "* * * * *"}' from generate_series(1, 2000) as n`,
+    )
+    await database.query(
+      `update celeriac.schedules set next_run_at = date_trunc('minute', now()) where name like 'crowd %'`,
+    )
+    await apps.worker(app, { queues: ['other'] })
+    const counted = (): Promise<{ count: string }[]> =>
+      database.query(
+        `select count(*) from celeriac.fires where schedule like 'crowd %' and job_id is not null`,
+      )
+    await until(async () => Number((await counted())[0]?.count) >= 2_000, { timeoutMs: 20_000 })
+    await database.query(`delete from celeriac.schedules where name like 'crowd %'`)
+    const twice = await database.query(
+      `select schedule from celeriac.fires where schedule like 'crowd %' group by schedule, instant having count(*) > 1`,
+    )
+    expect(twice).toEqual([])
+    expect(await database.query(`select count(*) from celeriac.jobs where task = 'crowd'`)).toEqual(
+      await counted(),
+    )
   })
 
   test('a row that somebody holds does not hold up the others', async () => {

@@ -1,3 +1,4 @@
+import { isCeleriacError } from '../../base/errors.ts'
 import type { Database } from '../database.ts'
 import type { ScheduleListRow } from '../tables.ts'
 import type { Enqueued } from './job.ts'
@@ -158,13 +159,17 @@ export async function skipSchedule(
   return row?.skip_schedule === true
 }
 
-/** Enqueues a job of a schedule now; its id, or null for an unknown schedule. */
+/**
+ * Enqueues a job of a schedule now; its id, or null for an unknown schedule.
+ *
+ * @param job - null for one that has the options of the schedule alone
+ */
 export async function runSchedule(
   database: Database,
   name: string,
-  job: readonly [shape: object, args: unknown],
+  job: readonly [shape: object, args: unknown] | null,
 ): Promise<string | null> {
-  const [row] = await database.call('run_schedule', [name, JSON.stringify(job)])
+  const [row] = await database.call('run_schedule', [name, job === null ? null : JSON.stringify(job)])
   return (row?.run_schedule as string | null | undefined) ?? null
 }
 
@@ -178,12 +183,53 @@ export async function pruneFires(
   return Number(row?.prune_fires ?? 0)
 }
 
+/** A row of `schedule_list`, as far as the session may read it. */
+export type ListedSchedule = Omit<ScheduleListRow, 'args' | 'options'> & {
+  readonly args: ScheduleListRow['args'] | null
+  readonly options: ScheduleListRow['options'] | null
+}
+
+const PLAIN = [
+  'name',
+  'task',
+  'condition',
+  'rule',
+  'next_run_at',
+  'last_run_at',
+  'fires',
+  'lazy',
+  'overlap',
+  'catch_up',
+  'catch_up_max',
+  'deadline_ms',
+  'jitter_ms',
+  'starts_at',
+  'ends_at',
+  'max_fires',
+  'source',
+  'paused_at',
+  'created_at',
+  'changed_at',
+  'version',
+]
+/** What only those may read who may see data; others get null for it. */
+const DATA = ['args', 'options', 'changes', 'pause_reason', 'last_error', 'description'] as const
+
 /** Rows of `schedule_list`; of one name, or all. */
-export async function readScheduleList(database: Database, name: string | null): Promise<ScheduleListRow[]> {
+export async function readScheduleList(database: Database, name: string | null): Promise<ListedSchedule[]> {
+  try {
+    return await readList(database, name, '*')
+  } catch (error) {
+    if (!isCeleriacError(error, 'PERMISSION_DENIED')) throw error
+    const rows = await readList(database, name, PLAIN.join(', '))
+    return rows.map((row) => ({ ...row, ...Object.fromEntries(DATA.map((column) => [column, null])) }))
+  }
+}
+
+async function readList(database: Database, name: string | null, columns: string): Promise<ListedSchedule[]> {
   const rows = await database.query({
-    name: `${database.schema}.read_schedule_list`,
-    text: `select * from "${database.schema}".schedule_list where $1::text is null or name = $1 order by name`,
+    text: `select ${columns} from "${database.schema}".schedule_list where $1::text is null or name = $1 order by name`,
     values: [name],
   })
-  return rows as unknown as ScheduleListRow[]
+  return rows as unknown as ListedSchedule[]
 }
