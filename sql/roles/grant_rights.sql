@@ -125,6 +125,7 @@ begin
       ('resume_schedule', 'definer', 'operator worker'),
       ('remove_schedule', 'definer', 'operator worker'),
       ('skip_schedule', 'definer', 'operator worker'),
+      ('reset_schedule', 'definer', 'operator worker'),
       ('run_schedule', 'definer', 'operator worker'),
       ('declare_schedules', 'definer', 'worker'),
       ('judge_schedules', 'definer', 'worker'),

@@ -7,6 +7,7 @@ import {
   putSchedule,
   readScheduleList,
   removeSchedule,
+  resetSchedule,
   resumeSchedule,
   runSchedule,
   skipSchedule,
@@ -78,7 +79,7 @@ export class Schedules {
 
   /**
    * Makes a schedule, or replaces one of that name: it is stored, and workers take it up at once. Over one that code
-   * declares, it wins until it is removed.
+   * declares, it wins until {@link Schedules.reset}.
    *
    * @throws {CeleriacError} `OPTION_…`, `CRON_…`, `TIMEZONE_UNKNOWN`, `ARGS_REJECTED`; nothing is written then
    * @example await app.schedules.put('nightly', { task: 'report', cron: '0 3 * * *', timezone: 'Europe/Lisbon' })
@@ -118,6 +119,20 @@ export class Schedules {
   /** Lets a schedule fire again that was paused, removed or broken. @throws {CeleriacError} `SCHEDULE_UNKNOWN` */
   async resume(name: string): Promise<void> {
     if (!(await resumeSchedule(this.#context.database, name))) throw await this.#unknown(name)
+  }
+
+  /**
+   * Takes back what was changed of a schedule at run time: it is as the code declares it again. A pause stays.
+   *
+   * @throws {CeleriacError} `SCHEDULE_UNKNOWN`; `SCHEDULE_STATE` when no code declares it
+   */
+  async reset(name: string): Promise<void> {
+    if (await resetSchedule(this.#context.database, assertScheduleName(name))) return
+    await this.#row(name)
+    throw new CeleriacError('SCHEDULE_STATE', {
+      schedule: name,
+      problem: 'is declared in no code; change it, or remove it',
+    })
   }
 
   /**

@@ -76,12 +76,8 @@ export const FLOW_NOT_PROVEN: Readonly<Record<string, string>> = {
   'R-16': `${NOT_YET}: see W-84`,
   'B-1': 'there is no process of its own: every worker fires',
   'B-6': 'results expire without a schedule',
-  'B-22': 'expires is an option like any other of the job',
-  'B-26': 'schedules are rows: nothing else is stored',
   'B-61': SUN,
   'B-62': SUN,
   'B-63': SUN,
   'B-65': `${NOT_YET}: rules of a class of one's own`,
-  'B-80': 'the columns of the table; see the snapshot of the schema',
-  'B-90': 'a figure: the bench measures it',
 }

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
 import type { Celeriac } from '../../src/index.ts'
-import { useApps } from '../support/apps.ts'
+import { rejection, useApps } from '../support/apps.ts'
 import { aWorker } from '../support/factory.ts'
 import { useDatabase } from '../support/postgres.ts'
 import { until } from '../support/until.ts'
@@ -92,6 +92,10 @@ describe('what code declares', () => {
     expect(await database.query(`select changes from celeriac.schedule_list where name = 'tuned'`)).toEqual([
       { changes: { overlap: 'skip', jitter_ms: 5 } },
     ])
+    await second.schedules.reset('tuned')
+    expect(await second.schedules.get('tuned')).toMatchObject({ overlap: 'cancel', condition: 'paused' })
+    await second.schedules.put('by hand', { task: 'tuned', cron: '@daily' })
+    expect(await rejection(second.schedules.reset('by hand'))).toMatchObject({ code: 'SCHEDULE_STATE' })
   })
 
   test('one that people have removed stays so, until they resume it', async () => {

@@ -235,6 +235,38 @@ describe('plain SQL', () => {
     for (const name of ['well', 'ill']) await app.schedules.remove(name)
   })
 
+  test('B-13 F-48 values that no rule would make do not stop the others, nor a worker that starts', async () => {
+    const app = apps.app()
+    const task = app.task('odd', () => undefined)
+    const errors = eventsOf(app, 'error')
+    const worker = await apps.worker(app)
+    for (const name of ['odd', 'even']) await app.schedules.put(name, { task, interval: 200 })
+    await planned(app, 'odd')
+    for (const odd of [
+      `ends_at = 'infinity', starts_at = '-infinity'`,
+      `next_run_at = 'infinity', starts_at = 'infinity'`,
+      `rule = '{"interval": "1s"}', starts_at = null`,
+      `rule = '{"interval": 1e300}'`,
+      `rule = '{"interval": {}}'`,
+      `rule = '{"cron": null}'`,
+      `rule = '{"at": "infinity"}'`,
+      `rule = '{"interval": 100}', jitter_ms = 9223372036854775807`,
+      `options = '{"delay": "99999999d"}', jitter_ms = 0`,
+      `options = '{"labels": 5}'`,
+    ]) {
+      await database.query(`update celeriac.schedules set ${odd} where name = 'odd'`)
+      await database.query('select celeriac.judge_schedules()')
+      const { fires } = await app.schedules.get('even')
+      await until(async () => (await app.schedules.get('even')).fires > fires + 1, {
+        what: `firing beside ${odd}`,
+      })
+    }
+    await worker.stop()
+    await apps.worker(app)
+    expect(errors).toEqual([])
+    for (const name of ['odd', 'even']) await app.schedules.remove(name)
+  })
+
   test('B-13 a task that no worker knows: it waits with the reason, and fires once somebody does', async () => {
     const app = apps.app()
     app.task('known', () => undefined)

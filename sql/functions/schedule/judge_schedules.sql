@@ -52,8 +52,14 @@ begin
   update celeriac.schedules as schedule set next_run_at = '-infinity', planned_from = v_now, version = schedule.version + 1
   where schedule.name = any (array (
     select known.name from celeriac.schedules as known
-    where known.rule ? 'interval' and known.next_run_at > greatest(v_now, known.starts_at)
-      + 3 * (known.rule ->> 'interval')::double precision * interval '1 millisecond'
+    -- Rules can be written by hand: a case, so that one that is wrong hinders nobody.
+    where case
+      when jsonb_typeof(known.rule -> 'interval') = 'number' and isfinite(known.next_run_at)
+        and isfinite(coalesce(known.starts_at, v_now))
+      then extract(epoch from known.next_run_at - greatest(v_now, known.starts_at)) * 1000
+        > 3 * (known.rule ->> 'interval')::numeric
+      else false
+    end
     order by known.name
     for update skip locked
   ));

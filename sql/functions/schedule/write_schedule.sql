@@ -3,7 +3,7 @@
 -- Args:    p_declared, p_chosen  columns as JSON, see schedule_fields; null for none
 --          p_retired             whether it stays retired if it is
 -- Writes:  schedules (insert or update)      Locks: the row
--- Called by: put_schedule, judge_schedules
+-- Called by: put_schedule, reset_schedule, judge_schedules
 create or replace function celeriac.write_schedule(p_name text, p_declared jsonb, p_chosen jsonb, p_retired boolean)
 returns void
 language sql volatile

@@ -19,14 +19,15 @@ export function schedulesCommand(cli: Cli): Command {
   for (const make of [listCommand, showCommand, previewCommand, pauseCommand, resumeCommand]) {
     list.addCommand(make(cli))
   }
-  for (const make of [runCommand, skipCommand, removeCommand, putCommand]) list.addCommand(make(cli))
+  for (const make of [runCommand, skipCommand, resetCommand, removeCommand, putCommand])
+    list.addCommand(make(cli))
   return list
 }
 
 const LIST: CommandText = {
   usage: 'schedules',
   summary:
-    'list schedules, with what they do and when; below: show, preview, pause, resume, run, skip, remove, put',
+    'list schedules, with what they do and when; below: show, preview, pause, resume, run, skip, reset, remove, put',
   details: 'Piped: name, condition, task, rule, next, last, fires, source, error; tab-separated.',
   examples: [
     ['celeriac schedules', 'what comes when'],
@@ -166,6 +167,17 @@ function removeCommand(cli: Cli): Command {
   } as const
   return makeCommand(cli, text, (call) =>
     forEach(cli, call, 'removed', (app, name) => app.schedules.remove(name)),
+  )
+}
+
+function resetCommand(cli: Cli): Command {
+  const text = {
+    usage: 'reset <names...>',
+    summary: 'take back what was changed at run time: as the code declares them again',
+    examples: [['celeriac schedules reset nightly', 'a pause stays']],
+  } as const
+  return makeCommand(cli, text, (call) =>
+    forEach(cli, call, 'reset', (app, name) => app.schedules.reset(name)),
   )
 }
 

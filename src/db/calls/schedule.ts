@@ -140,6 +140,12 @@ export async function resumeSchedule(database: Database, name: string): Promise<
   return row?.resume_schedule === true
 }
 
+/** Whether there is such a schedule that code declares. */
+export async function resetSchedule(database: Database, name: string): Promise<boolean> {
+  const [row] = await database.call('reset_schedule', [name])
+  return row?.reset_schedule === true
+}
+
 /** What became of it; null for an unknown one. */
 export async function removeSchedule(
   database: Database,
