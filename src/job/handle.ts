@@ -76,7 +76,7 @@ export class JobHandle<Result = unknown> {
 
   /**
    * What the call that gave this handle came to. With a key that another job holds: `kept` (this is that job), `replaced`
-   * (that job, with the args of the call) or `rerun` (a new job, which begins when that one is settled).
+   * (that job, with the args of the call) or `rerun` (a new job, which begins once that one runs no more).
    */
   get outcome(): EnqueueOutcome {
     return this.#enqueuing.outcome

@@ -34,7 +34,7 @@ export interface Unique<Key> {
   /**
    * When another job holds the key. 'keep': that one will do. 'reject': the call throws `UNIQUE_CONFLICT`. 'replace': a
    * job that has not begun takes over the args and options of this call. 'rerun': one that has not begun will do. If it
-   * runs, 'replace' and 'rerun' make one more job, which begins when that one is settled. @defaultValue 'keep'
+   * runs, 'replace' and 'rerun' make one more job, which begins once that one runs no more. @defaultValue 'keep'
    */
   readonly onConflict?: OnConflict
 }

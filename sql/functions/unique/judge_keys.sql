@@ -2,7 +2,7 @@
 -- Decides what becomes of each item of a batch whose keys are locked. Who holds a key is seen from the rows of jobs:
 --   nobody                    the job is inserted and has the key from now on
 --   a job that may begin yet  keep, rerun: that one will do · replace: it takes over args and options
---   a job that runs           keep: that one will do · replace, rerun: one more, which begins when that one is settled
+--   a job that runs           keep: that one will do · replace, rerun: one more, which begins once that one runs no more
 --   a settled job, a period   keep, replace, rerun: nothing is done
 --   any of them               reject: refused
 -- Items with the same key meet each other in their order.
@@ -51,8 +51,9 @@ begin
       coalesce(holder.limits @> jsonb_build_array(jsonb_build_array('unique:' || item.task, item.key)), false) as followed,
       item.shape -> 'unique' ? 'resent' and held.asked_id = item.id and coalesce(held.job_id <> all (p_taken), true) as again,
       item.shape -> 'unique' ?| array['given', 'resent'] and (
-        exists (select from celeriac.jobs as job where job.id = item.id)
-        or exists (select from celeriac.results as result where result.id = item.id)
+        -- planner: values, so that they are looked up; an exists becomes a hash of the whole table.
+        (select job.token from celeriac.jobs as job where job.id = item.id) is not null
+        or (select result.token from celeriac.results as result where result.id = item.id limit 1) is not null
       ) as known,
       item.shape -> 'unique' ? 'resent' as resent
     from celeriac.unique_items(p_batch) as item

@@ -43,7 +43,7 @@ begin
         and (select job.token from celeriac.jobs as job where job.id = held.job_id) is null
         and (
           not held.states && '{succeeded,failed,cancelled}'::celeriac.job_state[]
-          or not exists (select from celeriac.results as result where result.id = held.job_id)
+          or (select result.token from celeriac.results as result where result.id = held.job_id limit 1) is null
         )
     );
   get diagnostics v_removed = row_count;
