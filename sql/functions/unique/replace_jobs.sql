@@ -58,7 +58,7 @@ begin
     where job.id = later.id and job.worker_id is null
     returning job.queue, job.run_at
   )
-  select array_agg(distinct replaced.queue), min(replaced.run_at) into queues, earliest from replaced;
+  select min(replaced.run_at), array_agg(distinct replaced.queue) into earliest, queues from replaced;
 end
 $$;
 comment on function celeriac.replace_jobs(jsonb) is 'Gives jobs that have not begun the args and options of later calls; their ids and their places in a family stay.';
