@@ -3,8 +3,8 @@ import { describe, expect, test } from 'vitest'
 import { edgeFaults } from '../support/edge-faults.ts'
 import { useDatabase } from '../support/postgres.ts'
 import { openSession, type Session } from '../support/session.ts'
-import { until } from '../support/until.ts'
 import { aRacedCanvas } from './canvas-races.ts'
+import { begin, blockedOrOver, seeded, shuffled } from './racing.ts'
 import { aSituation, clear, placesOf, REMOVING, type Situation, VERBS } from './row-races.ts'
 
 const database = useDatabase()
@@ -40,56 +40,6 @@ const HOLDS: Readonly<Record<string, (session: Session, situation: Situation) =>
     ),
 }
 
-/** A call under way, and how it ended. */
-interface Call {
-  readonly session: Session
-  ended: boolean
-  readonly outcome: Promise<unknown>
-}
-
-function begin(session: Session, verb: string, situation: Situation): Call {
-  doing.set(session.pid, verb)
-  const call: Call = {
-    session,
-    ended: false,
-    outcome: (VERBS[verb]?.(session, situation) ?? Promise.reject(new Error(`no verb ${verb}`))).then(
-      () => null,
-      (error: unknown) => new Error(`${verb}: ${shown(error)}`),
-    ),
-  }
-  void call.outcome.then(() => {
-    call.ended = true
-  })
-  return call
-}
-
-/** Waits until a call stands before a lock, or is over. */
-async function blockedOrOver(call: Call): Promise<void> {
-  await until(
-    async () => {
-      if (call.ended) return true
-      const [row] = await database.query<{ blocked: boolean }>(
-        `select wait_event_type = 'Lock' as blocked from pg_stat_activity where pid = $1`,
-        [call.session.pid],
-      )
-      return row?.blocked === true || call.ended
-    },
-    { every: 1, what: 'a call that waits for a lock' },
-  )
-}
-
-/** What each session does, by its process id: the server names only those. */
-const doing = new Map<number, string>()
-
-function shown(error: unknown): string {
-  const { code, message, where, detail } = error as Record<string, unknown>
-  const known = String(detail ?? '').replaceAll(
-    /process (\d+)/gi,
-    (_, pid: string) => doing.get(Number(pid)) ?? pid,
-  )
-  return `${code}: ${message} ${known} ${where ?? ''}`
-}
-
 /**
  * `one` comes to the held row first and `two` from the other end; then the row is let go.
  *
@@ -104,11 +54,11 @@ async function race(
   const situation = await aSituation(database, what, { prunable: hold !== 'an attempt' })
   await holder.query('begin')
   await HOLDS[hold]?.(holder, situation)
-  const first = begin(left, one, situation)
-  await blockedOrOver(first)
+  const first = begin(left, VERBS, one, situation)
+  await blockedOrOver(database, first)
   const stood = !first.ended
-  const second = stood ? begin(right, two, { ...situation, ids: [...situation.ids].reverse() }) : first
-  await blockedOrOver(second)
+  const second = stood ? begin(right, VERBS, two, { ...situation, ids: [...situation.ids].reverse() }) : first
+  await blockedOrOver(database, second)
   await holder.query('rollback')
   const errors = (await Promise.all([first.outcome, second.outcome])).filter((error) => error !== null)
   const places = await placesOf(database, situation.ids)
@@ -151,20 +101,6 @@ describe.each(names)('%s', (one) => {
     2 * MINUTE,
   )
 })
-
-/** Numbers that look random and are the same in every run. */
-function seeded(seed: number): (below: number) => number {
-  let state = seed
-  return (below) => {
-    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0
-    return Math.floor((state / 2 ** 32) * below)
-  }
-}
-
-function shuffled(ids: readonly string[], random: (below: number) => number): string[] {
-  const left = [...ids]
-  return ids.map(() => left.splice(random(left.length), 1)[0] ?? '')
-}
 
 const SESSIONS = 8
 const CALLS = 150
@@ -214,7 +150,7 @@ async function atRandom(verbs: readonly string[]): Promise<string[]> {
         const some = shuffled(ids, random).slice(0, 2 + random(ids.length))
         const canvas = { ...situation.canvas, ids: nodes }
         const fresh = ['', randomUUID()]
-        const error = await begin(session, verb, { ...situation, canvas, fresh, ids: some }).outcome
+        const error = await begin(session, VERBS, verb, { ...situation, canvas, fresh, ids: some }).outcome
         if (error !== null) failed.push(String(error))
       }
       return failed

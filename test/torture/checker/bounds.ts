@@ -24,8 +24,6 @@ export interface Bounds {
   readonly mostHeld: number | null
   /** With workers that live: how long nothing may begin that waits and might, or an instant may wait to be dealt with. */
   readonly stallMs: number
-  /** From the start of a process until it works. */
-  readonly startMs: number
   /** From SIGTERM to the end of the process. */
   readonly stopMs: number
 }
@@ -50,6 +48,5 @@ export const BOUNDS: Bounds = {
   idleTransactions: 20,
   mostHeld: null,
   stallMs: 5_000,
-  startMs: 3_000,
   stopMs: 8_000,
 }

@@ -119,15 +119,31 @@ export function without({ from, to }: Span, others: readonly Span[]): Span[] {
   return left
 }
 
-/** While nobody can be asked to work: no server, or no worker that lives and is heard; and until they are back. */
-export function troubleIn({ outages, processes }: Timeline, bounds: Bounds): Span[] {
-  const workers = [...processes.values()].filter(({ role }) => role === 'worker')
-  const able = workers.flatMap((life) =>
-    without({ from: life.spawnedAt + bounds.startMs, to: life.terminatedAt ?? life.diedAt }, [
+/** While nobody can be asked to work: no server, or no worker that has started, lives and is heard; and until they are back. */
+export function troubleIn(
+  { outages, processes }: Timeline,
+  entries: readonly Entry[],
+  bounds: Bounds,
+): Span[] {
+  const said = Map.groupBy(
+    entries.filter(({ e }) => /^(worker|evicted|fenced|unfenced)$/.test(e)),
+    ({ p }) => p,
+  )
+  const able = [...said].flatMap(([name, facts]) => {
+    const life = processes.get(name)
+    const [started] = facts.filter(({ e }) => e === 'worker')
+    if (life === undefined || started === undefined) return []
+    const away = facts.flatMap(({ e, t }) => {
+      if (e !== 'evicted' && e !== 'fenced') return []
+      const back = facts.find((fact) => fact.t > t && fact.e === (e === 'fenced' ? 'unfenced' : 'worker'))
+      return [{ from: t, to: back?.t ?? Number.POSITIVE_INFINITY }]
+    })
+    return without({ from: started.t, to: life.terminatedAt ?? life.diedAt }, [
       ...life.frozen,
       ...life.partitioned,
-    ]),
-  )
+      ...away,
+    ])
+  })
   const all = { from: Number.NEGATIVE_INFINITY, to: Number.POSITIVE_INFINITY }
   return [...outages, ...without(all, able)].map(({ from, to }) => ({ from, to: to + bounds.recovery.R4 }))
 }

@@ -33,7 +33,7 @@ export const limits: Check = (evidence, timeline, bounds) => {
   }
   // Times of a server whose clock was set do not fit the history any more.
   if (entries.some((entry) => entry.e === 'clock' && entry.c === 'postgres')) return violations
-  const trouble = troubleIn(timeline, bounds)
+  const trouble = troubleIn(timeline, entries, bounds)
   for (const { name, from, to, windowMs } of stalls(flow, evidence, trouble)) {
     if (to - from <= windowMs + bounds.stallMs + bounds.slackMs) continue
     violate(

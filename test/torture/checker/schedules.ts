@@ -22,7 +22,7 @@ const COMMIT_MS = 1_500
 export const schedules: Check = ({ dump, entries }, timeline, bounds) => {
   const violations: Violation[] = []
   const violate: Violate = (kind, what) => void violations.push({ invariant: 'I11', kind, what })
-  const trouble = troubleIn(timeline, bounds)
+  const trouble = troubleIn(timeline, entries, bounds)
   const pausedAt = entries.find((entry) => entry.e === 'paused')?.t ?? null
   const jumped = entries.some((entry) => entry.e === 'clock' && entry.c === 'postgres')
   const fires = Map.groupBy(dump.flow.fires, ({ schedule }) => schedule)
