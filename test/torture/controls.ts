@@ -207,7 +207,7 @@ export const CONTROLS: readonly Control[] = [
   // Who died without giving his slot back is counted for ever.
   control('slot-leaked', ['I12'], {
     ...limited(),
-    edits: ['take_from_lanes', 'place_lanes', 'spend_units'].map((file) =>
+    edits: ['choose_from_lanes', 'place_lanes', 'spend_units'].map((file) =>
       edit(file, LIVING, `(${LIVING} or holder::text like '%7')`),
     ),
   }),
@@ -215,20 +215,19 @@ export const CONTROLS: readonly Control[] = [
   control('limit-from-old-snapshot', ['I12'], {
     ...limited(),
     edits: [
-      edit('take_from_lanes', '  v_lanes bigint[];\n', '  v_lanes bigint[];\n  v_before jsonb;\n'),
       edit(
         'take_from_lanes',
         '  v_locked := array (\n',
-        '  v_before := (select jsonb_object_agg(bucket.id, (select count(*) from unnest(bucket.holders) as holder\n' +
+        "  perform set_config('torture.before', (select jsonb_object_agg(bucket.id, (select count(*) from unnest(bucket.holders) as holder\n" +
           '    where exists (select from celeriac.jobs as job where job.id = holder and job.worker_id is not null)))\n' +
-          '    from celeriac.buckets as bucket);\n' +
+          '    from celeriac.buckets as bucket)::text, true);\n' +
           '  perform pg_sleep(0.01);\n' +
           '  v_locked := array (\n',
       ),
       edit(
-        'take_from_lanes',
+        'choose_from_lanes',
         'then rule.concurrency - (\n',
-        'then rule.concurrency - coalesce((v_before ->> bucket.id::text)::integer, 0) + 0 * (\n',
+        "then rule.concurrency - coalesce((current_setting('torture.before')::jsonb ->> bucket.id::text)::integer, 0) + 0 * (\n",
       ),
     ],
   }),
@@ -238,8 +237,8 @@ export const CONTROLS: readonly Control[] = [
     edits: [
       edit(
         'take_from_lanes',
-        'perform celeriac.spend_units(v_taken, v_now);',
-        'perform celeriac.spend_units(v_taken, (select min(job.enqueued_at) from celeriac.jobs as job where job.id = any (v_ids)));',
+        'perform celeriac.spend_units(v_choice.taken, v_now);',
+        'perform celeriac.spend_units(v_choice.taken, (select min(job.enqueued_at) from celeriac.jobs as job where job.id = any (v_choice.ids)));',
       ),
     ],
   }),

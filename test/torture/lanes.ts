@@ -139,7 +139,7 @@ export const LANES: Readonly<Record<string, Lane>> = lanes({
         ...{ kill9: 6, term: 3, 'freeze-short': 2, 'freeze-long': 1, terminate: 2, 'freeze-all': 0.5 },
         ...{ 'restart-fast': 1, 'restart-immediate': 1, 'outage-17s': 1, 'drop-claim': 2 },
       },
-      everyMs: [1_500, 3_000],
+      everyMs: [2_000, 5_000],
     },
     proxied: true,
     workers: 5,
