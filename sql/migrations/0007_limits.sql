@@ -69,6 +69,7 @@ create table celeriac.lanes (
   weight double precision not null default 1,
   turn double precision not null default 0,
   priority smallint not null default 0,
+  head_at timestamptz not null default '-infinity',
   state text not null default 'idle',
   due_at timestamptz,
   full_bucket bigint,
@@ -86,6 +87,7 @@ comment on column celeriac.lanes.bucket_ids is 'Buckets of its limits.';
 comment on column celeriac.lanes.weight is 'Its share, where lanes compete.';
 comment on column celeriac.lanes.turn is 'Virtual time: of the lanes that are ready the one with the least is next. Each start adds its units by weight.';
 comment on column celeriac.lanes.priority is 'Priority of the job at its head.';
+comment on column celeriac.lanes.head_at is 'Nothing of that priority that waits in it was enqueued before: where to look, since entries of jobs that are gone may stay in the index for long.';
 comment on column celeriac.lanes.state is 'idle (nothing waits), ready (something may start), due (not before due_at), full (not before a holder of full_bucket ends).';
 comment on column celeriac.lanes.due_at is 'When a rate lets the next one start.';
 comment on column celeriac.lanes.full_bucket is 'The bucket whose holders it waits for.';
@@ -97,19 +99,24 @@ comment on index celeriac.lanes_due is 'Lanes that wait for time.';
 comment on index celeriac.lanes_full is 'Lanes that wait for holders of a bucket, in order.';
 
 create table celeriac.arrivals (
-  id bigint generated always as identity primary key,
+  xid xid8 not null default pg_current_xact_id(),
+  id bigint generated always as identity,
   lane_id bigint not null,
   queue text,
   door jsonb,
-  priority smallint not null default 0
+  priority smallint not null default 0,
+  since timestamptz not null default '-infinity',
+  primary key (xid, id)
 ) with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 2000, autovacuum_vacuum_cost_delay = 0);
 comment on sequence celeriac.arrivals_id_seq is 'Ids of arrivals.';
 comment on table celeriac.arrivals is 'News for lanes: something arrived in one, or may have left a slot. Whoever writes it locks nothing; workers drain it.';
+comment on column celeriac.arrivals.xid is 'The transaction that wrote it: whoever has read all of those that were over need not look there again.';
 comment on column celeriac.arrivals.id is 'Order of writing, with gaps.';
 comment on column celeriac.arrivals.lane_id is 'The lane.';
 comment on column celeriac.arrivals.queue is 'Queue of the lane, for one that is not there yet; null when only a slot was left.';
 comment on column celeriac.arrivals.door is 'Door of the lane, for one that is not there yet.';
 comment on column celeriac.arrivals.priority is 'Highest priority of what arrived.';
+comment on column celeriac.arrivals.since is 'When the earliest of what arrived was enqueued.';
 comment on constraint arrivals_pkey on celeriac.arrivals is 'News have an order.';
 
 create table celeriac.settings (

@@ -104,8 +104,8 @@ begin
   end if;
 
   if v_laned is not null then
-    insert into celeriac.arrivals (lane_id, queue, door, priority)
-    select job.lane_id, job.queue, min((job.options -> 'door')::text)::jsonb, max(job.priority)
+    insert into celeriac.arrivals (lane_id, queue, door, priority, since)
+    select job.lane_id, job.queue, min((job.options -> 'door')::text)::jsonb, max(job.priority), v_now
     from celeriac.jobs as job where job.id = any (v_laned)
     group by job.lane_id, job.queue
     order by job.lane_id;

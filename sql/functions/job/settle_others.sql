@@ -81,8 +81,8 @@ begin
     from mine
     where job.id = mine.id and mine.next_state = 'pending'
   ), arrived as (
-    insert into celeriac.arrivals (lane_id, queue, door, priority)
-    select celeriac.lane_id(mine.queue, mine.door), mine.queue, min(mine.door::text)::jsonb, max(mine.priority)
+    insert into celeriac.arrivals (lane_id, queue, door, priority, since)
+    select celeriac.lane_id(mine.queue, mine.door), mine.queue, min(mine.door::text)::jsonb, max(mine.priority), min(mine.enqueued_at)
     from mine
     where mine.kind = 'held' and mine.next_state = 'pending'
     group by 1, mine.queue

@@ -1,9 +1,9 @@
--- celeriac.add_lanes(bigint[]) → void
+-- celeriac.add_lanes(tid[]) → void
 -- Makes the lanes, and their buckets, that arrivals name and that are not there yet.
--- Args:    p_news  ids of arrivals
+-- Args:    p_news  places of arrivals, which the caller has locked
 -- Writes:  lanes (insert), buckets (insert), both in order of id      Locks: waits for another insert of the same
 -- Calls:   bucket_id      Called by: drain_arrivals
-create or replace function celeriac.add_lanes(p_news bigint[])
+create or replace function celeriac.add_lanes(p_news tid[])
 returns void
 language plpgsql
 set plan_cache_mode = force_generic_plan
@@ -23,7 +23,7 @@ begin
     ),
     coalesce((news.door -> 'fair' ->> 1)::double precision, 1), v_now
   from celeriac.arrivals as news
-  where news.id = any (p_news) and news.queue is not null
+  where news.ctid = any (p_news) and news.queue is not null
     -- planner: a value, not a join, so that each is looked up.
     and (select lane.id from celeriac.lanes as lane where lane.id = news.lane_id) is null
   order by news.lane_id
@@ -35,9 +35,9 @@ begin
   select distinct on (celeriac.bucket_id(one ->> 0, one ->> 1))
     celeriac.bucket_id(one ->> 0, one ->> 1), one ->> 0, one ->> 1, v_now
   from celeriac.arrivals as news, jsonb_array_elements(coalesce(news.door -> 'limits', '[]')) as one
-  where news.id = any (p_news) and news.queue is not null
+  where news.ctid = any (p_news) and news.queue is not null
   order by celeriac.bucket_id(one ->> 0, one ->> 1)
   on conflict do nothing;
 end
 $$;
-comment on function celeriac.add_lanes(bigint[]) is 'Makes the lanes, and their buckets, that arrivals name and that are not there yet.';
+comment on function celeriac.add_lanes(tid[]) is 'Makes the lanes, and their buckets, that arrivals name and that are not there yet.';

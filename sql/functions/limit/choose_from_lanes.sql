@@ -1,7 +1,7 @@
 -- celeriac.choose_from_lanes(…) → ids uuid[], taken jsonb, placed jsonb, unsure bigint[], served bigint[], turns double precision[]
 -- Chooses which jobs of some lanes may begin now: those whose turn it is, as far as each bucket has room.
 -- Args:    p_lanes  lanes whose locks, and whose buckets', the caller holds      p_wanted  jobs to choose at most
---          p_priority  no job with less: others may come first
+--          p_priority  of the lanes
 -- Returns: ids, in the order of their turns; taken = the same, as spend_units takes them;
 --          placed = lanes whose place is sure and changes, as mark_lanes takes them; unsure = lanes that are to be
 --          placed by what they hold afterwards; served, turns = those of them that were served, and their turns now
@@ -23,7 +23,7 @@ as $$
 begin
   -- Rooms go along with each lane as arrays: what is joined by key costs more than all the rest.
   with open as materialized (
-    select lane.id, lane.turn, lane.weight, lane.bucket_ids, room.*,
+    select lane.id, lane.turn, lane.weight, lane.bucket_ids, lane.head_at, room.*,
       case when lane.state = 'full' and not lane.door ? 'fair' then lane.full_bucket end as stays
     from celeriac.lanes as lane
     cross join lateral (
@@ -51,21 +51,21 @@ begin
     ) as room
     where lane.id = any (p_lanes)
   ), candidate as materialized (
-    select job.id, job.priority, job.units, job.place <= open.most as fits, open.id as lane_id, open.bucket_ids, open.slots,
+    select job.id, job.units, job.place <= open.most as fits, open.id as lane_id, open.bucket_ids, open.slots,
       open.windows, open.spreads, open.slots_in_all, open.window_in_all, open.by_time, open.stays,
       open.turn + job.place / open.weight * 1e-6 as turn
     from open
     cross join lateral (
       select job.*, row_number() over () as place
       from (
-        select job.id, job.priority,
+        select job.id,
           case when job.options -> 'door' @? '$.limits[*][2]' then array (
             select coalesce((one -> 2)::integer, 1) from jsonb_array_elements(job.options -> 'door' -> 'limits') as one
           ) end as units
         from celeriac.jobs as job
-        where job.lane_id = open.id and job.run_at is null
+        where job.lane_id = open.id and job.run_at is null and job.priority = p_priority and job.enqueued_at >= open.head_at
           and job.task = any (p_tasks) and (job.expires_at is null or job.expires_at > p_now)
-        order by job.priority desc, job.enqueued_at, job.id
+        order by job.enqueued_at, job.id
         limit open.most + 1
         for update skip locked
       ) as job
@@ -79,7 +79,7 @@ begin
       ) as so_far
     from candidate
     cross join lateral unnest(candidate.bucket_ids) with ordinality as bucket (id, place)
-    where candidate.fits and candidate.priority >= p_priority
+    where candidate.fits
   ), refused as (
     select passing.id from passing
     -- Who takes more than there ever is goes alone.
@@ -89,18 +89,18 @@ begin
   ), ranked as materialized (
     select fitting.*, fitting.passes and row_number() over (order by fitting.passes desc, fitting.turn, fitting.id) <= p_wanted as chosen
     from (
-      select candidate.*, candidate.fits and candidate.priority >= p_priority
-        and candidate.id <> all (array (select refused.id from refused)) as passes
+      select candidate.*, candidate.fits and candidate.id <> all (array (select refused.id from refused)) as passes
       from candidate
     ) as fitting
   ), lane as materialized (
     select ranked.lane_id as id, count(*) filter (where ranked.chosen) as taken, max(ranked.turn) filter (where ranked.chosen) as turn,
-      max(ranked.priority) filter (where not ranked.chosen) as head, min(ranked.stays) as stays,
+      bool_or(not ranked.chosen) as more, min(ranked.stays) as stays,
       bool_or(ranked.by_time or ranked.units is not null) as by_time, min(ranked.slots) as slots, min(ranked.bucket_ids) as bucket_ids
     from ranked group by ranked.lane_id
   ), judged as materialized (
     -- Sure: something waits there still, and it is slots alone that it may wait for.
-    select lane.*, lane.head is not null and not lane.by_time as sure, (
+    -- Now and then one is looked at closely anyway, so that its head is known.
+    select lane.*, lane.more and not lane.by_time and random() < 0.94 as sure, (
       select lane.bucket_ids[place] from generate_subscripts(lane.slots, 1) as place
       where lane.slots[place] <= lane.taken order by lane.bucket_ids[place] limit 1
     ) as fills
@@ -110,9 +110,9 @@ begin
     (select array_agg(ranked.id order by ranked.turn, ranked.id) from ranked where ranked.chosen),
     (select jsonb_agg(jsonb_build_array(ranked.id, ranked.bucket_ids, ranked.units)) from ranked where ranked.chosen),
     (
-      select jsonb_agg(jsonb_build_array(judged.id, judged.fills, judged.head, judged.turn))
+      select jsonb_agg(jsonb_build_array(judged.id, judged.fills, judged.turn))
       from judged
-      where judged.sure and (judged.stays is null or judged.fills is distinct from judged.stays or judged.head <> p_priority)
+      where judged.sure and (judged.stays is null or judged.fills is distinct from judged.stays)
     ),
     (
       select array_agg(open.id) from open

@@ -17,25 +17,35 @@ set enable_mergejoin = off
 as $$
 declare
   v_now timestamptz := celeriac.clock();
-  v_news bigint[];
+  v_floor xid8;
+  v_ahead xid8;
+  v_news tid[];
   v_left bigint[];
   v_lanes bigint[];
   v_locked bigint[];
   v_opened bigint[];
 begin
   busy := false;
-  if exists (select from celeriac.arrivals) then
-    select array_agg(news.id), array_agg(distinct news.lane_id) filter (where news.queue is not null),
-      array_agg(distinct news.lane_id) filter (where news.queue is null)
-    into v_news, v_lanes, v_left
-    from (
-      select news.id, news.lane_id, news.queue from celeriac.arrivals as news order by news.id limit 1000 for update skip locked
-    ) as news;
+  v_floor := coalesce(nullif(current_setting('celeriac.arrivals_read', true), ''), '0')::xid8;
+  v_ahead := pg_snapshot_xmin(pg_current_snapshot());
+  select array_agg(news.place), array_agg(distinct news.lane_id) filter (where news.queue is not null),
+    array_agg(distinct news.lane_id) filter (where news.queue is null)
+  into v_news, v_lanes, v_left
+  from (
+    select news.ctid as place, news.lane_id, news.queue from celeriac.arrivals as news
+    where news.xid >= v_floor order by news.xid, news.id limit 1000 for update skip locked
+  ) as news;
+  -- News that were read leave entries in the index for as long as anybody holds an old snapshot open. Nothing can come any
+  -- more from transactions that were over before this look; but who else took news may fail, so now and then all is read.
+  if random() < 0.01 then
+    perform set_config('celeriac.arrivals_read', '0', false);
+  elsif v_ahead > v_floor and coalesce(cardinality(v_news), 0) < 1000 and (v_news is not null or random() < 0.1) then
+    perform set_config('celeriac.arrivals_read', v_ahead::text, false);
   end if;
 
   -- Slots that were left, or settings that have changed: before any lane is held, since this may wait for one.
   if v_left is not null then
-    delete from celeriac.arrivals as news where news.id = any (v_news) and news.queue is null;
+    delete from celeriac.arrivals as news where news.ctid = any (v_news) and news.queue is null;
     select reopened.opened, reopened.busy into v_opened, busy from celeriac.reopen_lanes(v_left) as reopened;
     ready := celeriac.open_lanes(v_opened || v_left);
   end if;
@@ -48,10 +58,10 @@ begin
     busy := busy or cardinality(v_locked) < cardinality(v_lanes);
     with news as (
       delete from celeriac.arrivals as news
-      where news.id = any (v_news) and news.lane_id = any (v_locked) and news.queue is not null
-      returning news.lane_id, news.priority, news.queue, (news.door -> 'fair' ->> 1)::double precision as weight
+      where news.ctid = any (v_news) and news.lane_id = any (v_locked) and news.queue is not null
+      returning news.lane_id, news.priority, news.since, news.queue, (news.door -> 'fair' ->> 1)::double precision as weight
     ), latest as materialized (
-      select news.lane_id, news.queue, max(news.priority) as priority, max(news.weight) as weight
+      select news.lane_id, news.queue, max(news.priority) as priority, min(news.since) as since, max(news.weight) as weight
       from news group by news.lane_id, news.queue
     ), line as materialized (
       select line.queue, line.priority, celeriac.line_turn(line.queue, line.priority) as turn
@@ -64,11 +74,12 @@ begin
           turn = case lane.state when 'idle' then greatest(lane.turn, (
             select line.turn from line where line.queue = latest.queue and line.priority = latest.priority
           )) else lane.turn end,
+          head_at = case lane.state when 'idle' then latest.since else least(lane.head_at, latest.since) end,
           weight = coalesce(latest.weight, lane.weight),
           used_at = v_now
       from latest
       where lane.id = latest.lane_id
-        and (lane.state = 'idle' or lane.priority < latest.priority or latest.weight <> lane.weight)
+        and (lane.state = 'idle' or lane.priority < latest.priority or lane.head_at > latest.since or latest.weight <> lane.weight)
     )
     select ready || array_agg(distinct latest.queue) into ready from latest;
   end if;

@@ -15,7 +15,7 @@ set enable_mergejoin = off
 as $$
 begin
   with placed as materialized (
-    select lane.id, head.priority, hold.full_bucket, hold.due_at, mine.turn
+    select lane.id, head.priority, head.enqueued_at, hold.full_bucket, hold.due_at, mine.turn
     from (
       select served.id, served.turn from unnest(p_served, p_turns) as served (id, turn)
       union all
@@ -23,10 +23,19 @@ begin
     ) as mine
     cross join lateral (select lane.* from celeriac.lanes as lane where lane.id = mine.id offset 0) as lane
     left join lateral (
-      select job.priority, case when job.options -> 'door' @? '$.limits[*][2]' then job.options -> 'door' -> 'limits' end as units
-      from celeriac.jobs as job
-      where job.lane_id = lane.id and job.run_at is null
-      order by job.priority desc, job.enqueued_at, job.id
+      -- Above its priority, at it from its head on, below it: the entries of what is gone are walked but once.
+      select job.priority, job.enqueued_at,
+        case when job.options -> 'door' @? '$.limits[*][2]' then job.options -> 'door' -> 'limits' end as units
+      from (values (32767, lane.priority + 1, timestamptz '-infinity'), (lane.priority, lane.priority, lane.head_at),
+        (lane.priority - 1, -32768, timestamptz '-infinity')) as part (most, least, since)
+      cross join lateral (
+        select job.priority, job.enqueued_at, job.options from celeriac.jobs as job
+        where job.lane_id = lane.id and job.run_at is null
+          and job.priority <= part.most and job.priority >= part.least and job.enqueued_at >= part.since
+        order by job.priority desc, job.enqueued_at, job.id
+        limit 1
+      ) as job
+      order by job.priority desc
       limit 1
     ) as head on true
     left join lateral (
@@ -62,14 +71,14 @@ begin
       end,
       full_bucket = placed.full_bucket,
       due_at = case when placed.priority is not null and placed.full_bucket is null and placed.due_at > p_now then placed.due_at end,
-      priority = coalesce(placed.priority, lane.priority),
+      priority = coalesce(placed.priority, lane.priority), head_at = coalesce(placed.enqueued_at, lane.head_at),
       turn = coalesce(placed.turn, lane.turn + 1e-6),
       used_at = p_now
   from placed
   -- One that stays full is left as it is: it enters the line anew when a slot is left.
   where lane.id = placed.id
     and (placed.full_bucket is null or lane.state <> 'full' or lane.full_bucket <> placed.full_bucket
-      or lane.priority <> placed.priority or lane.door ? 'fair');
+      or lane.priority <> placed.priority or lane.head_at <> placed.enqueued_at or lane.door ? 'fair');
 end
 $$;
 comment on function celeriac.place_lanes(bigint[], bigint[], double precision[], timestamptz) is 'Puts lanes where they belong after something was taken: idle when nothing waits, full when it waits for a holder, due when a rate names a time, else ready at its next turn.';
