@@ -31,6 +31,7 @@ export interface FlowSituation {
 export const MOST_AT_ONCE = 3
 export const KEY = 'order-7'
 const TASKS = ['work', 'paused']
+const ELSEWHERE = 'elsewhere'
 const FREE = 'free'
 const PACED = 'paced'
 /** Two keys of one limit, and one that all share. */
@@ -141,9 +142,8 @@ export const FLOW_VERBS: Verbs<FlowSituation> = {
   'pause a label': call(`select celeriac.pause('label', 'tenant=acme')`),
   'resume the label': call(`select celeriac.resume('label', 'tenant=acme')`),
   'expire pauses': call('select celeriac.expire_pauses()'),
-  move: (session, situation) => edit({ queue: `${situation.queue}` })(session, situation),
-  'move all': (session, { queue }) =>
-    session.query('select celeriac.move($1, $2)', [queue, queue.replace(/\d?$/, '0')]),
+  move: edit({ queue: ELSEWHERE }),
+  'move back': (session, { queue }) => session.query('select celeriac.move($1, $2)', [ELSEWHERE, queue]),
   reprioritise: edit({ priority: 1 }),
   reschedule: edit({ delayMs: 5 }),
   purge: (session, { ids }) =>
