@@ -49,7 +49,7 @@ export const MIX: Mix = {
 /** Near to what the limits let through, so that jobs wait for them. */
 const LIMITED_MIX: Mix = {
   ...{ short: 20, medium: 3, block: 0.1, suicide: 0.05 },
-  ...{ 'limited-one': 50, 'limited-five': 30, 'limited-rate': 45, 'limited-burst': 22 },
+  ...{ 'limited-one': 50, 'limited-five': 30, 'limited-rate': 45, 'limited-burst': 15 },
 }
 
 const PLAIN: Omit<Lane, 'name' | 'schedule'> = {
@@ -132,6 +132,8 @@ export const LANES: Readonly<Record<string, Lane>> = lanes({
     workers: 5,
     rate: 150,
     mix: LIMITED_MIX,
+    // What outages have left takes its time: ten a second for each key.
+    drainSeconds: 150,
   },
   schedules: {
     schedule: {
