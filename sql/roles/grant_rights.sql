@@ -260,6 +260,7 @@ begin
       ('lanes', 'worker', 'select, insert, update, delete'),
       ('arrivals', 'worker', 'select, insert, update, delete'),
       ('settings', 'worker', 'select'),
+      ('arrivals_id_seq', 'worker', ''),
       ('listeners', 'worker', 'select'),
       ('pauses', 'worker', 'select'),
       ('unique_keys', 'worker', ''),

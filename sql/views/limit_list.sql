@@ -3,11 +3,11 @@
 -- Read by: src/inspect/limits.ts, you
 create or replace view celeriac.limit_list as
 with placed as (
-  select limits.name, null::text as key, limits.chosen from celeriac.limits as limits
+  select one.name, null::text as key, one.chosen from celeriac.limits as one
   union all
   select bucket.limit_name, bucket.key, bucket.chosen
   from celeriac.buckets as bucket
-  join celeriac.limits as limits on limits.name = bucket.limit_name
+  join celeriac.limits as one on one.name = bucket.limit_name
   where bucket.key <> ''
 ), waiting as (
   select bucket.id, count(*) as lanes
@@ -18,7 +18,7 @@ with placed as (
 ), used as (
   select
     placed.name, placed.key, placed.chosen, rule.concurrency, rule.rate_limit, rule.rate_per_ms, rule.rate_burst,
-    limits.declared, limits.declared_at, limits.chosen_at,
+    one.declared, one.declared_at, one.chosen_at,
     case when bucket.held_until > celeriac.clock() then bucket.held_until end as held_until,
     case when bucket.held_until > celeriac.clock() then bucket.hold_reason end as hold_reason,
     coalesce(live.units, 0) as running, coalesce(live.holder_ids, '{}') as holder_ids,
@@ -28,15 +28,15 @@ with placed as (
     ) end as opens_at,
     coalesce(waiting.lanes, 0) as waiting_lanes
   from placed
-  join celeriac.limits as limits on limits.name = placed.name
+  join celeriac.limits as one on one.name = placed.name
   left join celeriac.buckets as bucket on bucket.id = celeriac.bucket_id(placed.name, coalesce(placed.key, ''))
   -- As bucket_rule says; who reads the view may not read what that one reads.
   cross join lateral (
     select
-      case when bucket.chosen ? 'concurrency' then (bucket.chosen ->> 'concurrency')::integer else limits.concurrency end as concurrency,
-      case when bucket.chosen ? 'rateLimit' then (bucket.chosen ->> 'rateLimit')::integer else limits.rate_limit end as rate_limit,
-      case when bucket.chosen ? 'rateLimit' then (bucket.chosen ->> 'ratePerMs')::double precision else limits.rate_per_ms end as rate_per_ms,
-      case when bucket.chosen ? 'rateLimit' then (bucket.chosen ->> 'rateBurst')::integer else limits.rate_burst end as rate_burst
+      case when bucket.chosen ? 'concurrency' then (bucket.chosen ->> 'concurrency')::integer else one.concurrency end as concurrency,
+      case when bucket.chosen ? 'rateLimit' then (bucket.chosen ->> 'rateLimit')::integer else one.rate_limit end as rate_limit,
+      case when bucket.chosen ? 'rateLimit' then (bucket.chosen ->> 'ratePerMs')::double precision else one.rate_per_ms end as rate_per_ms,
+      case when bucket.chosen ? 'rateLimit' then (bucket.chosen ->> 'rateBurst')::integer else one.rate_burst end as rate_burst
   ) as rule
   left join lateral (
     select count(*) as units, array_agg(distinct holder) as holder_ids

@@ -178,6 +178,7 @@ const CALLS: readonly (readonly [role: string, text: string])[] = [
   ],
   ['worker', `select celeriac.judge_schedules()`],
   ['worker', `select celeriac.prune_fires(null, 10)`],
+  ['worker', `select celeriac.prune_lanes(10)`],
   ['operator', `select celeriac.reset_schedule('hourly')`],
   ['operator', `select celeriac.remove_schedule('nightly')`],
   ['worker', `select celeriac.make_partitions(20)`],

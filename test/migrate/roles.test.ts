@@ -63,7 +63,11 @@ const ACTIONS: readonly (readonly [action: string, text: string, who: readonly R
 
   ['list jobs', `select id, state, condition, labels, error_name from celeriac.job_list`, reads],
   ['list attempts', `select job_id, outcome, error_name from celeriac.attempt_list`, reads],
-  ['look at queues', `select * from celeriac.queue_overview`, reads],
+  [
+    'look at queues',
+    `select name, waiting, held, running, workers, unserved, paused_at from celeriac.queue_overview`,
+    reads,
+  ],
   ['look at workers', `select * from celeriac.worker_overview`, reads],
   ['look at limits', `select name, key, condition, chosen from celeriac.limit_list`, reads],
   ['read the ledger', `select * from celeriac.migrations`, reads],

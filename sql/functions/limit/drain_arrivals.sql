@@ -17,6 +17,8 @@ set enable_mergejoin = off
 as $$
 declare
   v_now timestamptz := celeriac.clock();
+  -- Of this session and this schema: until where it has read.
+  v_place text := celeriac.channel() || '.arrivals_read';
   v_floor xid8;
   v_ahead xid8;
   v_news tid[];
@@ -26,7 +28,7 @@ declare
   v_opened bigint[];
 begin
   busy := false;
-  v_floor := coalesce(nullif(current_setting('celeriac.arrivals_read', true), ''), '0')::xid8;
+  v_floor := coalesce(nullif(current_setting(v_place, true), ''), '0')::xid8;
   v_ahead := pg_snapshot_xmin(pg_current_snapshot());
   select array_agg(news.place), array_agg(distinct news.lane_id) filter (where news.queue is not null),
     array_agg(distinct news.lane_id) filter (where news.queue is null)
@@ -38,9 +40,9 @@ begin
   -- News that were read leave entries in the index for as long as anybody holds an old snapshot open. Nothing can come any
   -- more from transactions that were over before this look; but who else took news may fail, so now and then all is read.
   if random() < 0.01 then
-    perform set_config('celeriac.arrivals_read', '0', false);
+    perform set_config(v_place, '0', false);
   elsif v_ahead > v_floor and coalesce(cardinality(v_news), 0) < 1000 and (v_news is not null or random() < 0.1) then
-    perform set_config('celeriac.arrivals_read', v_ahead::text, false);
+    perform set_config(v_place, v_ahead::text, false);
   end if;
 
   -- Slots that were left, or settings that have changed: before any lane is held, since this may wait for one.
