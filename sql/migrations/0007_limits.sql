@@ -132,4 +132,10 @@ comment on constraint settings_pkey on celeriac.settings is 'There is one row.';
 comment on constraint settings_are_one_row on celeriac.settings is 'There is one row.';
 
 -- What it returns has grown.
-drop function if exists celeriac.settle_jobs(uuid, uuid[], bigint[], text[], jsonb);
+do $$
+begin
+  if to_regprocedure('celeriac.settle_jobs(uuid, uuid[], bigint[], text[], jsonb)') is not null then
+    drop function celeriac.settle_jobs(uuid, uuid[], bigint[], text[], jsonb);
+  end if;
+end
+$$;
