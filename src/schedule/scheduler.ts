@@ -121,18 +121,19 @@ export class Scheduler {
   }
 
   async #look(): Promise<void> {
-    const { bus } = this.#options
-    let pauseMs: number = RHYTHM.mostPauseMs
+    const { bus, listener } = this.#options
+    let pauseMs: number
     try {
       await this.#agreement.keep([...this.#workers].map((worker) => worker()))
-      pauseMs = await this.#fireDue()
+      const idleMs = listener.hearing ? RHYTHM.idleMs : RHYTHM.deafMs
+      pauseMs = Math.min(await this.#fireDue(), idleMs, this.#agreement.untilJudgedMs)
     } catch (error) {
+      // Whatever is overdue: what fails at once would fail as fast again.
+      pauseMs = RHYTHM.mostPauseMs
       if (this.#workers.size > 0) bus.emit('error', { during: 'firing schedules', error })
     }
     if (this.#workers.size === 0) return
-    const idleMs = this.#options.listener.hearing ? RHYTHM.idleMs : RHYTHM.deafMs
-    const pause = Math.min(pauseMs, idleMs, this.#agreement.untilJudgedMs)
-    this.#timer = setTimeout(() => this.#wake(), pause).unref()
+    this.#timer = setTimeout(() => this.#wake(), pauseMs).unref()
   }
 
   /** Fires until nothing is due; returns for how long nothing will be, in ms. */
