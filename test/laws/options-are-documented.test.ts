@@ -47,12 +47,12 @@ describe('options are documented', () => {
       ...new Set(fields.filter(({ bag }) => bags.includes(bag)).map(({ name }) => name)),
     ]
     const listed = readme().map(([where, options]) => [where, Object.keys(options).toSorted()])
-    const shared = [...namesOf('JobOptions'), 'backoff']
+    const shared = [...namesOf('JobOptions', 'UniqueOptions'), 'backoff']
     const alone = namesOf('TaskOptions', 'HandlerOptions', 'CallOptions').filter(
       (name) => !shared.includes(name),
     )
     expect(Object.fromEntries(listed)).toEqual({
-      'new Celeriac': namesOf('CeleriacOptions').toSorted(),
+      'new Celeriac': namesOf('CeleriacOptions', 'QueueSettings').toSorted(),
       'app.worker': namesOf('WorkerOptions').toSorted(),
       'task and call': shared.toSorted(),
       'task only; call only': alone.toSorted(),
