@@ -214,6 +214,7 @@ export const CONTROLS: readonly Control[] = [
   // As a statement sees things that began before it had the lock.
   control('limit-from-old-snapshot', ['I12'], {
     ...limited(),
+    drainSeconds: 2,
     edits: [
       edit(
         'take_from_lanes',
@@ -358,9 +359,9 @@ function limited(): { mix: Mix; rate: number; drainSeconds: number } {
   return { mix: { 'limited-one': 2, 'limited-five': 4, 'limited-burst': 2 }, rate: 100, drainSeconds: 10 }
 }
 
-/** Schedules and little else. */
-function ticking(): { schedules: number; rate: number } {
-  return { schedules: 8, rate: 20 }
+/** Schedules and little else. What is broken there may go on for ever. */
+function ticking(): { schedules: number; rate: number; drainSeconds: number } {
+  return { schedules: 8, rate: 20, drainSeconds: 3 }
 }
 
 /** Jobs that last while their worker is frozen, so that it comes back in the middle of somebody else's attempt. */
