@@ -19,7 +19,8 @@ begin
       array_agg((one ->> 0)::uuid) as jobs, string_agg(repeat((one ->> 0) || ',', least(unit.units, 10001)), '') as holders
     from jsonb_array_elements(p_taken) as one
     cross join lateral jsonb_array_elements(one -> 1) with ordinality as bucket (id, place)
-    cross join lateral (select coalesce((one -> 2 -> (bucket.place - 1)::integer)::integer, 1) as units) as unit
+    -- As text: before version 18, element 0 of a JSON null is a JSON null, and none of those is a number.
+    cross join lateral (select coalesce((one -> 2 ->> (bucket.place - 1)::integer)::integer, 1) as units) as unit
     group by bucket.id
     order by bucket.id::bigint
   )
