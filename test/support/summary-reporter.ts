@@ -11,15 +11,20 @@ export class SummaryReporter implements Reporter {
 
   onTestRunEnd(modules: readonly TestModule[], unhandled: readonly SerializedError[]): void {
     const counts = { passed: 0, failed: unhandled.length, skipped: 0, pending: 0 }
+    const flaky: string[] = []
     for (const module of modules) {
       // A file that does not load has no tests; it failed nevertheless, and so did a suite whose hooks threw.
       counts.failed += module.errors().length
       for (const suite of module.children.allSuites()) counts.failed += suite.errors().length
-      for (const test of module.children.allTests()) counts[test.result().state] += 1
+      for (const test of module.children.allTests()) {
+        counts[test.result().state] += 1
+        if (test.diagnostic()?.flaky === true) flaky.push(`${module.relativeModuleId} > ${test.fullName}`)
+      }
     }
     const { passed, failed, skipped, pending } = counts
     const title = this.#vitest?.getRootProject().getProvidedContext().databaseTitle
     const left = skipped + pending
+    for (const name of flaky) console.log(`flaky: ${name}`)
     console.log(`\n${title ?? 'no database was started'}`)
     console.log(`${passed} passed, ${failed} failed${left === 0 ? '' : `, ${left} skipped`}`)
   }
