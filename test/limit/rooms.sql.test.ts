@@ -15,8 +15,13 @@ async function aTaker(queue: string) {
     [id, queue],
   )
   const held: { id: string; token: number }[] = []
+  let next = Number.POSITIVE_INFINITY
   return {
     id,
+    /** In how many ms it is to look again, as the last turn said. */
+    get next() {
+      return next
+    },
     /** Settles as many as that, oldest first, and takes what is given; returns how many. */
     async turn(settle: number, wanted: number, through = database): Promise<number> {
       const ended = held.splice(0, settle)
@@ -24,13 +29,14 @@ async function aTaker(queue: string) {
         `select celeriac.work_cycle($1, $2, $3, $4, null, '{work}', $5, jsonb_build_array(jsonb_build_array($6::text, '[]'::jsonb))) as answer`,
         [id, ended.map((one) => one.id), ended.map((one) => one.token), ended.map(() => null), wanted, queue],
       )
-      const [, , , , groups] = JSON.parse(row?.answer ?? '[]') as [
+      const [, , nextMs, , groups] = JSON.parse(row?.answer ?? '[]') as [
         0,
         0,
-        0,
+        number | null,
         0,
         [0, 0, 0, [string, number][]][],
       ]
+      next = nextMs ?? Number.POSITIVE_INFINITY
       const given = groups.flatMap((group) => group[3]).map(([job, token]) => ({ id: job, token }))
       held.push(...given)
       return given.length
@@ -209,6 +215,74 @@ describe('what is in lanes', () => {
   })
 })
 
+describe('whoever looks', () => {
+  test('at a lane that somebody else holds reads its news later, however often it has read others', async () => {
+    const [queue, name] = [aQueue(), await aLimit({ concurrency: 10 })]
+    const taker = await aTaker(queue)
+    await arrive(queue, [[name, '']])
+    await taker.turn(0, 10)
+    await taker.turn(1, 10)
+    await using other = await openSession(database.url)
+    await using mine = await openSession(database.url)
+    const through = mine as unknown as typeof database
+    await arrive(queue, [[name, '']])
+    await other.query('begin')
+    await other.query('select from celeriac.lanes where queue = $1 for update', [queue])
+    await taker.turn(0, 10, through)
+    await other.query('rollback')
+    expect(await taker.turn(0, 10, through)).toBe(1)
+  })
+
+  test('at lanes that cannot give it anything looks at the next ones soon', async () => {
+    const [queue, name] = [aQueue(), await aLimit({ concurrency: 1 })]
+    const taker = await aTaker(queue)
+    await arrive(queue, [[name, 'a']])
+    await taker.turn(0, 1)
+    for (const key of ['a', 'b']) await arrive(queue, [[name, key]])
+    await database.query('select celeriac.drain_arrivals()')
+    await database.query(
+      `update celeriac.lanes set state = 'ready', full_bucket = null, turn = case door -> 'limits' -> 0 ->> 1 when 'a' then 0 else 1 end where queue = $1`,
+      [queue],
+    )
+    expect(await taker.turn(0, 1)).toBe(0)
+    expect(taker.next).toBeLessThanOrEqual(5)
+    expect(await taker.turn(0, 1)).toBe(1)
+  })
+
+  test('while a limit is being raised is told once it is', async () => {
+    const [queue, name] = [aQueue(), await aLimit({ concurrency: 0 })]
+    await arrive(queue, [[name, '']])
+    await database.query('select celeriac.drain_arrivals()')
+    await using raising = await openSession(database.url)
+    await raising.query('begin')
+    await raising.query('select celeriac.set_limit($1, $2)', [name, { concurrency: 5 }])
+    const taker = await aTaker(queue)
+    expect(await taker.turn(0, 1)).toBe(0)
+    await raising.query('commit')
+    expect(await taker.turn(0, 1)).toBe(1)
+  })
+
+  test('and makes lanes ready while others hold some of them waits for nobody', async () => {
+    const [queue, name] = [aQueue(), await aLimit({ concurrency: 1 })]
+    const taker = await aTaker(queue)
+    for (const key of ['one', 'other'])
+      await arrive(queue, [
+        [name, ''],
+        [key, ''],
+      ])
+    expect(await taker.turn(0, 10)).toBe(1)
+    expect(await taker.turn(0, 10)).toBe(0)
+    await using other = await openSession(database.url)
+    await other.query('begin')
+    await other.query('select from celeriac.lanes where queue = $1 for update', [queue])
+    await using mine = await openSession(database.url)
+    await mine.query(`set lock_timeout = '1s'`)
+    expect(await taker.turn(1, 0, mine as unknown as typeof database)).toBe(0)
+    await other.query('rollback')
+    expect(await taker.turn(0, 10)).toBe(1)
+  })
+})
+
 describe('a rate', () => {
   test('lets start at once as many as its burst, and never more than its limit within the window', async () => {
     const [queue, name] = [aQueue(), await aLimit({ rateLimit: 5, ratePerMs: 600_000, rateBurst: 3 })]
@@ -266,5 +340,23 @@ describe('a rate', () => {
     // Whoever finds the bucket in somebody's hands comes back.
     await until(async () => (await started()) >= 50)
     for (let round = 0; round < 5; round += 1) expect(await started()).toBe(50)
+  })
+
+  test('of many starts gives all of them within each window, however close they follow', async () => {
+    const [queue, name] = [aQueue(), await aLimit({ rateLimit: 80, ratePerMs: 60_000, rateBurst: 3 })]
+    await arrive(queue, [[name, '']], 200)
+    const taker = await aTaker(queue)
+    await using session = await openSession(database.url)
+    let given = 0
+    const begin = Date.now()
+    for (let ms = 0; ms < 120_000; ms += 750) {
+      await session.query('select set_config($1, $2, false)', [
+        'celeriac.fake_now',
+        new Date(begin + ms + 60_000).toISOString(),
+      ])
+      given += await taker.turn(taker.holds, 2, session as unknown as typeof database)
+    }
+    expect(given).toBeGreaterThan(150)
+    expect(given).toBeLessThanOrEqual(160)
   })
 })

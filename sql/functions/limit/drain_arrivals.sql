@@ -37,14 +37,6 @@ begin
     select news.ctid as place, news.lane_id, news.queue from celeriac.arrivals as news
     where news.xid >= v_floor order by news.xid, news.id limit 1000 for update skip locked
   ) as news;
-  -- News that were read leave entries in the index for as long as anybody holds an old snapshot open. Nothing can come any
-  -- more from transactions that were over before this look; but who else took news may fail, so now and then all is read.
-  if random() < 0.01 then
-    perform set_config(v_place, '0', false);
-  elsif v_ahead > v_floor and coalesce(cardinality(v_news), 0) < 1000 and (v_news is not null or random() < 0.1) then
-    perform set_config(v_place, v_ahead::text, false);
-  end if;
-
   -- Slots that were left, or settings that have changed: before any lane is held, since this may wait for one.
   if v_left is not null then
     delete from celeriac.arrivals as news where news.ctid = any (v_news) and news.queue is null;
@@ -84,6 +76,17 @@ begin
         and (lane.state = 'idle' or lane.priority < latest.priority or lane.head_at > latest.since or latest.weight <> lane.weight)
     )
     select ready || array_agg(distinct latest.queue) into ready from latest;
+  end if;
+
+  -- News that were read leave entries in the index for as long as anybody holds an old snapshot open. Nothing can come any
+  -- more from transactions that were over before this look; what is there still, in somebody's hands or for a lane that
+  -- is, has to be read again.
+  if random() < 0.01 then
+    perform set_config(v_place, '0', false);
+  elsif v_ahead > v_floor and coalesce(cardinality(v_news), 0) < 1000 and (v_news is not null or random() < 0.1) then
+    perform set_config(v_place, least(v_ahead, (
+      select news.xid from celeriac.arrivals as news where news.xid >= v_floor order by news.xid, news.id limit 1
+    ))::text, false);
   end if;
 
   if exists (select from celeriac.lanes as lane where lane.state = 'due' and lane.due_at <= v_now) then

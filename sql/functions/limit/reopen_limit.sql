@@ -13,7 +13,8 @@ begin
   select distinct lane.id
   from celeriac.buckets as bucket
   join celeriac.lanes as lane on bucket.id = any (lane.bucket_ids)
-  where bucket.limit_name = p_name and (p_key is null or bucket.key = p_key) and lane.state in ('due', 'full')
+  -- Whatever state it is in: until this is committed, others judge it by the settings that were.
+  where bucket.limit_name = p_name and (p_key is null or bucket.key = p_key)
   order by lane.id;
 end
 $$;

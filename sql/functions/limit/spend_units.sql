@@ -1,6 +1,6 @@
 -- celeriac.spend_units(jsonb, timestamptz) → void
 -- Writes into buckets what was taken from them at an instant.
--- Holders that have no running job any more are left out. Of starts the last window is kept; those within a 64th of it
+-- Holders that have no running job any more are left out. Of starts the last window is kept; those within the same 64th of it
 -- share the time of the last, which lets a few start later than they might, never one too early.
 -- Args:    p_taken  [[job id, [bucket id, …], [units, …] or null], …]
 -- Writes:  buckets, whose locks the caller holds      Called by: take_from_lanes
@@ -45,11 +45,12 @@ begin
       select max(piece.at) as at, sum(piece.units)::integer as units
       from (
         select old.spent_at[place] as at, old.spent_units[place] as units,
-          case when old.spent_at[place] > p_now - rule.rate_per_ms / 64 * interval '1 millisecond' then 0 else place end as part
+          -- By the face of the clock: were it by distance, starts that follow closely would all move along with the last.
+          floor(extract(epoch from old.spent_at[place]) * 64000 / rule.rate_per_ms::numeric) as part
         from generate_subscripts(old.spent_at, 1) as place
         where old.spent_at[place] > p_now - rule.rate_per_ms * interval '1 millisecond'
         union all
-        select p_now, spent.units, 0
+        select p_now, spent.units, floor(extract(epoch from p_now) * 64000 / rule.rate_per_ms::numeric)
       ) as piece
       where rule.rate_limit is not null
       group by piece.part

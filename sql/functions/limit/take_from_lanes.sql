@@ -4,7 +4,7 @@
 -- from here on: a rate is spent by the start, and a slot is held for as long as the job's row has a worker.
 -- Args:    p_wanted  jobs to take at most      p_lanes  lanes to look at before those that are ready
 -- Returns: claimed = JSON array as of claim_jobs, each with true as a fifth rare field; null for none;
---          busy = a bucket was in somebody's hands: look again soon; looked = lanes it has judged
+--          busy = a bucket was in somebody's hands, or other lanes are ready: look again soon; looked = lanes it has judged
 -- Writes:  jobs, buckets, lanes      Locks: lanes, buckets and jobs, none of them waiting
 -- Calls:   choose_from_lanes, spend_units, mark_lanes, place_lanes      Called by: work_cycle
 create or replace function celeriac.take_from_lanes(
@@ -26,6 +26,7 @@ declare
   v_now timestamptz := celeriac.clock() + (clock_timestamp() - statement_timestamp());
   v_lanes bigint[];
   v_locked bigint[];
+  v_moved boolean;
   v_choice record;
 begin
   select 0, false into taken, busy;
@@ -92,6 +93,23 @@ begin
   end if;
   if v_choice.unsure is not null then
     perform celeriac.place_lanes(v_choice.unsure, v_choice.served, v_choice.turns, v_now);
+  end if;
+
+  -- Those whose turn it was may have had nothing for this worker, and it has looked at no more than it wants: it must not
+  -- sleep beside others that have. One that was looked at counts only where something has changed, so this comes to an end.
+  if taken < p_wanted and not busy then
+    v_moved := exists (select from celeriac.lanes as lane where lane.id = any (looked) and lane.state <> 'ready');
+    busy := exists (
+      select from (
+        select lane.id, lane.head_at from celeriac.lanes as lane
+        where lane.queue = p_queue and lane.priority = p_priority and lane.state = 'ready' order by lane.turn, lane.id limit 200
+      ) as lane
+      where (v_moved or lane.id <> all (looked)) and (
+        select job.task = any (p_tasks) and (job.expires_at is null or job.expires_at > v_now) from celeriac.jobs as job
+        where job.lane_id = lane.id and job.run_at is null and job.priority = p_priority and job.enqueued_at >= lane.head_at
+        order by job.enqueued_at, job.id limit 1
+      )
+    );
   end if;
 end
 $$;
