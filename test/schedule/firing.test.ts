@@ -101,19 +101,18 @@ describe('a schedule in code', () => {
     const app = apps.app()
     const seen: unknown[] = []
     let tries = 0
-    app
-      .task('fragile', (n: number) => void seen.push(n))
-      .every({
-        at: new Date(Date.now() + 2_000),
-        name: 'fragile',
-        args: () => {
-          tries += 1
-          if (tries === 1) throw new Error('not yet')
-          return [tries]
-        },
-      })
+    const fragile = app.task('fragile', (n: number) => void seen.push(n))
     const errors = eventsOf(app, 'error')
     await apps.worker(app)
+    fragile.every({
+      at: new Date(Date.now() + 1_500),
+      name: 'fragile',
+      args: () => {
+        tries += 1
+        if (tries === 1) throw new Error('not yet')
+        return [tries]
+      },
+    })
     await until(() => seen.length > 0)
     expect(seen).toEqual([2])
     expect(errors.map(({ during }) => during)).toEqual(['firing schedule "fragile"'])

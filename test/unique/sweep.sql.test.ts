@@ -57,7 +57,7 @@ describe('sweep_unique_keys', () => {
     expect(await keys()).toEqual(['taken'])
   })
 
-  test('comes round to all of a large table', async () => {
+  test('comes round to all of a large table', { timeout: 90_000 }, async () => {
     await database.query(
       `insert into celeriac.unique_keys (task, key, job_id, asked_id, outcome, states, since)
         select 'work', 'key-' || n, gen_random_uuid(), gen_random_uuid(), 'inserted', '${UNSETTLED}', now()

@@ -12,7 +12,7 @@ as $$
     and (p_filter ->> 'queue' is null or p_job.queue = p_filter ->> 'queue')
     and (p_filter ->> 'task' is null or p_job.task like p_filter ->> 'task')
     and (p_filter -> 'labels' is null or p_job.labels @> (p_filter -> 'labels'))
-    and (p_filter -> 'priority' is null or p_job.priority = (p_filter -> 'priority')::smallint)
+    and (p_filter -> 'priority' is null or p_job.priority = (p_filter ->> 'priority')::smallint)
     and (p_filter -> 'conditions' is null or (p_filter -> 'conditions') ? case
       when p_job.run_at > celeriac.clock() then 'scheduled'
       when p_job.run_at is null and p_job.lane_id is null then 'waiting'
