@@ -14,7 +14,7 @@ describe('cancel_jobs', () => {
     const before = await find(database, 'jobs', id)
     expect(await cancelJobs(database, [id], 'enough')).toEqual({ [id]: 'cancelled' })
     expect(await find(database, 'jobs', id)).toBeNull()
-    const { cancel_reason: _, cancel_requested_at: __, blockers: ___, ...kept } = before ?? {}
+    const { cancel_reason: _, cancel_requested_at: __, blockers: ___, lane_id: ____, ...kept } = before ?? {}
     expect(await find(database, 'results', id)).toEqual({
       ...kept,
       token: 4,

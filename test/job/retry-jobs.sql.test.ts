@@ -34,6 +34,7 @@ describe('retry_jobs', () => {
     expect(job).toEqual({
       ...kept,
       blockers: null,
+      lane_id: null,
       token: 7,
       max_attempts: 4,
       worker_id: null,
