@@ -115,7 +115,7 @@ comment on column celeriac.arrivals.id is 'Order of writing, with gaps.';
 comment on column celeriac.arrivals.lane_id is 'The lane.';
 comment on column celeriac.arrivals.queue is 'Queue of the lane, for one that is not there yet; null when only a slot was left.';
 comment on column celeriac.arrivals.door is 'Door of the lane, for one that is not there yet.';
-comment on column celeriac.arrivals.priority is 'Highest priority of what arrived.';
+comment on column celeriac.arrivals.priority is 'Highest priority of what arrived; of a slot that was left, 1 where the first that were asked had no use for it.';
 comment on column celeriac.arrivals.since is 'When the earliest of what arrived was enqueued.';
 comment on constraint arrivals_pkey on celeriac.arrivals is 'News have an order.';
 

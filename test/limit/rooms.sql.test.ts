@@ -216,6 +216,34 @@ describe('what is in lanes', () => {
 })
 
 describe('whoever looks', () => {
+  test('at lanes that wait for a slot finds the one that has a job, behind many whose jobs were cancelled', async () => {
+    const [queue, name] = [aQueue(), await aLimit({ concurrency: 1 })]
+    const taker = await aTaker(queue)
+    await arrive(queue, [[name, '']])
+    await taker.turn(0, 1)
+    const own = Array.from({ length: 40 }, (_, place) => `own-${place}`)
+    for (const other of own)
+      await arrive(queue, [
+        [name, ''],
+        [other, ''],
+      ])
+    await taker.turn(0, 100)
+    const [last] = await database.query<{ id: string }>(
+      `select id from celeriac.lanes where queue = $1 and state = 'full' order by turn desc, id desc limit 1`,
+      [queue],
+    )
+    await database.query(
+      `select celeriac.cancel_jobs(array(
+        select id from celeriac.jobs where queue = $1 and worker_id is null and lane_id <> $2), 'over')`,
+      [queue, last?.id],
+    )
+    await database.query('update celeriac.lanes set turn = turn + 1 where id = $1', [last?.id])
+    await taker.turn(1, 1)
+    // A worker that is told of nothing sleeps.
+    while (taker.holds === 0 && taker.next <= 5) await taker.turn(0, 1)
+    expect(taker.holds).toBe(1)
+  })
+
   test('at a lane that somebody else holds reads its news later, however often it has read others', async () => {
     const [queue, name] = [aQueue(), await aLimit({ concurrency: 10 })]
     const taker = await aTaker(queue)

@@ -10,7 +10,7 @@
 --          declared dead is given no more
 -- Jobs that are limited stand in lanes, beside the line that claim_jobs takes from: of two with the same priority chance
 -- says which is looked at first.
--- Writes:  jobs, results, attempts, lanes      Locks: the worker's gate, shared and without waiting (rescue_jobs says why)
+-- Writes:  jobs, results, attempts, lanes, arrivals      Locks: the worker's gate, shared and without waiting (rescue_jobs says why)
 -- Calls:   settle_jobs, reopen_lanes, drain_arrivals, find_priorities, find_lane_priorities, claim_jobs, take_from_lanes,
 --          open_lanes, wake_lanes, is_paused, next_resume_at
 -- Called by: src/db/calls/work-cycle.ts
@@ -32,6 +32,7 @@ declare
   v_lost uuid[];
   v_freed bigint[];
   v_open bigint[];
+  v_opened bigint[];
   v_ready text[];
   v_busy boolean := false;
   v_left integer := p_wanted;
@@ -54,6 +55,7 @@ begin
     from celeriac.settle_jobs(p_worker_id, p_ids, p_tokens, p_values, p_others) as settled;
     if v_freed is not null then
       select reopened.opened, reopened.busy into v_open, v_busy from celeriac.reopen_lanes(v_freed) as reopened;
+      v_opened := v_open;
     end if;
   end if;
 
@@ -126,6 +128,17 @@ begin
   end if;
   if cardinality(v_open) > 0 then
     v_ready := v_ready || celeriac.open_lanes(v_open);
+  end if;
+  -- Only some of many that wait are looked at. Where none of those waits any longer, the slot may be free beside the rest.
+  if cardinality(v_opened) > 20 then
+    insert into celeriac.arrivals (lane_id, priority)
+    select lane.id, 1 from celeriac.lanes as lane
+    where lane.id = any (v_freed) and not exists (
+      select from celeriac.lanes as waiting
+      where waiting.id = any (v_opened) and waiting.state = 'full' and waiting.full_bucket = any (lane.bucket_ids)
+    )
+    order by lane.id;
+    v_next := case when found then v_now else v_next end;
   end if;
   if v_ready is not null then
     perform celeriac.wake_lanes(v_ready);

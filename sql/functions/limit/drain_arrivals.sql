@@ -23,6 +23,7 @@ declare
   v_ahead xid8;
   v_news tid[];
   v_left bigint[];
+  v_passed bigint[];
   v_lanes bigint[];
   v_locked bigint[];
   v_opened bigint[];
@@ -31,16 +32,31 @@ begin
   v_floor := coalesce(nullif(current_setting(v_place, true), ''), '0')::xid8;
   v_ahead := pg_snapshot_xmin(pg_current_snapshot());
   select array_agg(news.place), array_agg(distinct news.lane_id) filter (where news.queue is not null),
-    array_agg(distinct news.lane_id) filter (where news.queue is null)
-  into v_news, v_lanes, v_left
+    array_agg(distinct news.lane_id) filter (where news.queue is null),
+    array_agg(distinct news.lane_id) filter (where news.queue is null and news.priority = 1)
+  into v_news, v_lanes, v_left, v_passed
   from (
-    select news.ctid as place, news.lane_id, news.queue from celeriac.arrivals as news
+    select news.ctid as place, news.lane_id, news.queue, news.priority from celeriac.arrivals as news
     where news.xid >= v_floor order by news.xid, news.id limit 1000 for update skip locked
   ) as news;
   -- Slots that were left, or settings that have changed: before any lane is held, since this may wait for one.
   if v_left is not null then
     delete from celeriac.arrivals as news where news.ctid = any (v_news) and news.queue is null;
     select reopened.opened, reopened.busy into v_opened, busy from celeriac.reopen_lanes(v_left) as reopened;
+    -- A slot that those had no use for who were asked first: all others may.
+    if v_passed is not null then
+      v_opened := v_opened || array (
+        select waiting.id
+        from (
+          select distinct bucket from celeriac.lanes as lane cross join lateral unnest(lane.bucket_ids) as bucket
+          where lane.id = any (v_passed)
+        ) as passed
+        cross join lateral (
+          select lane.id from celeriac.lanes as lane
+          where lane.full_bucket = passed.bucket and lane.state = 'full' order by lane.turn limit 2000
+        ) as waiting
+      );
+    end if;
     ready := celeriac.open_lanes(v_opened || v_left);
   end if;
 
