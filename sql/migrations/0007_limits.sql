@@ -79,8 +79,8 @@ create table celeriac.lanes (
 create index lanes_ready on celeriac.lanes (queue, priority desc, turn, id) where state = 'ready';
 create index lanes_due on celeriac.lanes (due_at) where state = 'due';
 create index lanes_full on celeriac.lanes (full_bucket, turn) where state = 'full';
-comment on table celeriac.lanes is 'Lines of jobs of one queue that share their limits.';
-comment on column celeriac.lanes.id is 'lane_id(queue, door).';
+comment on table celeriac.lanes is 'Lines of jobs of one task in one queue that share their limits.';
+comment on column celeriac.lanes.id is 'lane_id(queue, task, door).';
 comment on column celeriac.lanes.queue is 'Queue of its jobs.';
 comment on column celeriac.lanes.door is 'What its jobs have to pass: {"limits": [[name, key], …], "fair": [key, weight]}.';
 comment on column celeriac.lanes.bucket_ids is 'Buckets of its limits.';
@@ -92,7 +92,7 @@ comment on column celeriac.lanes.state is 'idle (nothing waits), ready (somethin
 comment on column celeriac.lanes.due_at is 'When a rate lets the next one start.';
 comment on column celeriac.lanes.full_bucket is 'The bucket whose holders it waits for.';
 comment on column celeriac.lanes.used_at is 'When anything last arrived or started; those long idle are removed.';
-comment on constraint lanes_pkey on celeriac.lanes is 'Jobs of a queue with the same limits share a lane.';
+comment on constraint lanes_pkey on celeriac.lanes is 'Jobs of a task in a queue with the same limits share a lane.';
 comment on constraint lanes_have_a_state on celeriac.lanes is 'A lane is in one of four states.';
 comment on index celeriac.lanes_ready is 'The order in which lanes of a queue are served.';
 comment on index celeriac.lanes_due is 'Lanes that wait for time.';

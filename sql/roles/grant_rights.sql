@@ -195,6 +195,7 @@ begin
       ('work_cycle', 'pinned', 'worker'),
       -- parts of a worker's turn that concern limits
       ('bucket_id', 'plain', 'worker viewer'),
+      ('bucket_gate', 'plain', 'worker viewer'),
       ('lane_id', 'plain', 'worker'),
       ('line_turn', 'plain', 'worker'),
       ('open_lanes', 'plain', 'worker'),

@@ -4,8 +4,8 @@ import { useDatabase } from '../support/postgres.ts'
 import { openSession, type Session } from '../support/session.ts'
 
 // FUZZ=200 SEED=7 node --run test -- test/limit/fuzz.sql.test.ts: longer, and from a seed that failed.
-const ROUNDS = Number(process.env['FUZZ'] ?? 3)
-const FIRST_SEED = Number(process.env['SEED'] ?? Date.now() % 1e9)
+const ROUNDS = Number(process.env.FUZZ ?? 3)
+const FIRST_SEED = Number(process.env.SEED ?? Date.now() % 1e9)
 const STEPS = 60
 
 const database = useDatabase({ name: 'limit_fuzz' })

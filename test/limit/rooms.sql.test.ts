@@ -150,6 +150,35 @@ describe('what is in lanes', () => {
     expect(await other.turn(0, 1)).toBe(1)
   })
 
+  test('somebody who sets a new key in a transaction that lasts holds up that key, and few others', async () => {
+    const [queue, name] = [aQueue(), await aLimit({ concurrency: 1 })]
+    await using person = await openSession(database.url)
+    await person.query('begin')
+    await person.query(`select celeriac.hold_limit('${name}', 'mine', now() + interval '1 ms')`)
+    await arrive(queue, [[name, 'mine']])
+    for (let key = 0; key < 20; key += 1) await arrive(queue, [[name, `other-${key}`]])
+    const taker = await aTaker(queue)
+    let taken = 0
+    for (let turn = 0; turn < 5; turn += 1) taken += await taker.turn(0, 50)
+    expect(taken).toBeGreaterThan(10)
+    expect(taken).toBeLessThan(21)
+    await person.query('commit')
+    for (let turn = 0; turn < 5; turn += 1) taken += await taker.turn(0, 50)
+    expect(taken).toBe(21)
+  })
+
+  test('a task that nobody runs does not stand in the way of another under the same limit', async () => {
+    const [queue, name] = [aQueue(), await aLimit({ concurrency: 5 })]
+    await database.query('select celeriac.enqueue_jobs($1)', [
+      JSON.stringify([
+        [{ queue, task: 'other', priority: 5 }, [[randomUUID(), [], { limits: [[name, '']] }]]],
+      ]),
+    ])
+    await arrive(queue, [[name, '']], 2)
+    const taker = await aTaker(queue)
+    expect((await taker.turn(0, 10)) + (await taker.turn(0, 10))).toBe(2)
+  })
+
   test('an arrival that is committed late is found, and holds nobody up meanwhile', async () => {
     const [queue, name] = [aQueue(), await aLimit({ concurrency: 10 })]
     await using late = await openSession(database.url)

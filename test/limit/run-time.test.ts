@@ -22,7 +22,9 @@ describe('a limit at run time', () => {
     const worker = await apps.worker(app)
     await app.limits.set({ task: 'set.task' }, { rateLimit: '1/h' })
     await task.enqueueMany([[1], [2], [3]])
-    await until(async () => (await counts('set.task')).waiting === 2)
+    await until(
+      async () => (await counts('set.task')).waiting === 2 && (await counts('set.task')).succeeded === 1,
+    )
     expect(await counts('set.task')).toEqual({ succeeded: 1, waiting: 2 })
     await worker.stop()
 

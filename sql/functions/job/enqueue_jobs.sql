@@ -46,7 +46,7 @@ begin
       shape.max_attempts, shape.priority, shape.queue, shape.task, job -> 1,
       case when job -> 2 is null then shape.options
         else coalesce(shape.options, '{}') || jsonb_build_object('door', job -> 2) end,
-      shape.labels, case when job -> 2 is not null and shape.run_at <= v_now then celeriac.lane_id(shape.queue, job -> 2) end
+      shape.labels, case when job -> 2 is not null and shape.run_at <= v_now then celeriac.lane_id(shape.queue, shape.task, job -> 2) end
     from (
       select
         entry -> 1 as jobs,

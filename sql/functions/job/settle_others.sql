@@ -73,7 +73,7 @@ begin
     set worker_id = null,
         run_at = case mine.kind when 'held' then null when 'released' then mine.run_at when 'returned' then mine.run_at
           else v_now + mine.delay end,
-        lane_id = case mine.kind when 'held' then celeriac.lane_id(job.queue, mine.door) end,
+        lane_id = case mine.kind when 'held' then celeriac.lane_id(job.queue, job.task, mine.door) end,
         options = case mine.kind when 'held' then coalesce(job.options, '{}') || jsonb_build_object('door', mine.door) else job.options end,
         token = job.token + case when mine.kind in ('held', 'released', 'returned') then 1 else 0 end,
         attempt = job.attempt - case when mine.kind in ('held', 'released') then 1 else 0 end,
@@ -82,7 +82,7 @@ begin
     where job.id = mine.id and mine.next_state = 'pending'
   ), arrived as (
     insert into celeriac.arrivals (lane_id, queue, door, priority, since)
-    select celeriac.lane_id(mine.queue, mine.door), mine.queue, min(mine.door::text)::jsonb, max(mine.priority), min(mine.enqueued_at)
+    select celeriac.lane_id(mine.queue, mine.task, mine.door), mine.queue, min(mine.door::text)::jsonb, max(mine.priority), min(mine.enqueued_at)
     from mine
     where mine.kind = 'held' and mine.next_state = 'pending'
     group by 1, mine.queue

@@ -21,6 +21,7 @@ begin
   select distinct on (celeriac.bucket_id(one ->> 0, coalesce(one ->> 1, ''))) celeriac.bucket_id(one ->> 0, coalesce(one ->> 1, '')),
     one ->> 0, coalesce(one ->> 1, ''), v_now
   from jsonb_array_elements(p_holds) as hold, jsonb_array_elements(hold -> 0) as one
+  where pg_try_advisory_xact_lock(celeriac.bucket_gate(celeriac.bucket_id(one ->> 0, coalesce(one ->> 1, ''))))
   order by 1
   on conflict do nothing;
   with held as materialized (

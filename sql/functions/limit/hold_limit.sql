@@ -24,6 +24,7 @@ begin
       detail = json_build_object('code', 'LIMIT_KEY', 'limit', p_name, 'problem', v_problem);
   end if;
   insert into celeriac.limits (name) values (p_name) on conflict do nothing;
+  perform pg_advisory_xact_lock(celeriac.bucket_gate(celeriac.bucket_id(p_name, coalesce(p_key, ''))));
   insert into celeriac.buckets as bucket (id, limit_name, key, held_until, hold_reason, used_at)
   values (
     celeriac.bucket_id(p_name, coalesce(p_key, '')), p_name, coalesce(p_key, ''), coalesce(p_until, 'infinity'), p_reason, celeriac.clock()

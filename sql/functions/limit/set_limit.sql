@@ -24,6 +24,7 @@ begin
     on conflict (name) do update
     set chosen = coalesce(one.chosen, '{}') || excluded.chosen, chosen_at = excluded.chosen_at;
   else
+    perform pg_advisory_xact_lock(celeriac.bucket_gate(celeriac.bucket_id(p_name, p_key)));
     insert into celeriac.buckets as bucket (id, limit_name, key, chosen, used_at)
     values (celeriac.bucket_id(p_name, p_key), p_name, p_key, v_chosen, v_now)
     on conflict (id) do update set chosen = coalesce(bucket.chosen, '{}') || excluded.chosen

@@ -62,6 +62,7 @@ begin
     from celeriac.lanes as lane, jsonb_array_elements(coalesce(lane.door -> 'limits', '[]')) as one
     where lane.id = any (v_lanes) and lane.id <> all (looked)
       and not exists (select from celeriac.buckets as bucket where bucket.id = celeriac.bucket_id(one ->> 0, one ->> 1))
+      and pg_try_advisory_xact_lock(celeriac.bucket_gate(celeriac.bucket_id(one ->> 0, one ->> 1)))
     order by celeriac.bucket_id(one ->> 0, one ->> 1)
     on conflict do nothing;
   end if;

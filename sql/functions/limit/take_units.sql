@@ -24,6 +24,7 @@ begin
     raise exception using errcode = 'ZC012', message = format('no limit "%s"; declare it, or set it', p_name),
       detail = json_build_object('code', 'LIMIT_UNKNOWN', 'limit', p_name, 'hint', 'declare it, or set it');
   end if;
+  perform pg_advisory_xact_lock(celeriac.bucket_gate(v_id));
   insert into celeriac.buckets (id, limit_name, key, used_at) values (v_id, p_name, coalesce(p_key, ''), celeriac.clock())
   on conflict (id) do nothing;
   select bucket.* into v_bucket from celeriac.buckets as bucket where bucket.id = v_id order by bucket.id for update;
