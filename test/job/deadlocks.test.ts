@@ -68,7 +68,9 @@ async function race(
     ...errors.map((error) => `${what}: ${String(error)}`),
     ...faults.map((fault) => `${what}: ${fault}`),
     ...places
-      .filter(({ id, places: n }) => n > 1 || (n === 0 && !mayBeNowhere(id, situation, stood ? [one, two] : [one])))
+      .filter(
+        ({ id, places: n }) => n > 1 || (n === 0 && !mayBeNowhere(id, situation, stood ? [one, two] : [one])),
+      )
       .map(({ id, places: n }) => `${what}: ${id} is in ${n} places`),
   ]
   return stood || wrong.length > 0 ? wrong : null
