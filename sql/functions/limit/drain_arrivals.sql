@@ -39,7 +39,7 @@ begin
     select news.ctid as place, news.lane_id, news.queue, news.priority from celeriac.arrivals as news
     where news.xid >= v_floor order by news.xid, news.id limit 1000 for update skip locked
   ) as news;
-  -- Slots that were left, or settings that have changed: before any lane is held, since this may wait for one.
+  -- Slots that were left, or settings that have changed.
   if v_left is not null then
     delete from celeriac.arrivals as news where news.ctid = any (v_news) and news.queue is null;
     select reopened.opened, reopened.busy into v_opened, busy from celeriac.reopen_lanes(v_left) as reopened;
